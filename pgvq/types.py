@@ -1,0 +1,40 @@
+"""The letters, keys and records that every other module shares.
+
+Letters name the axes of arrays in every docstring and trailing comment:
+
+    S  seeds            L  lanes (seed x hyper-parameters)   T  time, agent steps
+    N  environments     B  minibatch                         A  actions
+    *O observation shape
+
+Words are used in one sense only. A *frame* is one frame of the game, an *agent step*
+one decision (4 frames in Pong by default), an *iteration* one call of
+`Algorithm.iterate`, an *update* one gradient step.
+"""
+
+from typing import Any, NamedTuple
+
+from jax import Array
+
+Key = Array  # a typed key, `jax.random.key(seed)`
+PyTree = Any
+Params = Any  # a pytree of network weights
+Metrics = dict[str, Array]  # scalars, already reduced; NaN where not yet known
+
+
+class InputError(ValueError):
+    """Something the user gave cannot work: one sentence with what, why and what to do.
+
+    The command line prints it in one line and exits with status 2.
+    """
+
+
+class Transition(NamedTuple):
+    """One agent step as it was lived; with leading axes `[T, N, ...]` or `[B, ...]`."""
+
+    obs: Array  # [*O] what the agent saw
+    action: Array  # [] int32
+    reward: Array  # [] float32
+    next_obs: Array  # [*O] what followed, before any automatic reset
+    terminated: Array  # [] bool: the episode ended here, nothing to bootstrap from
+    truncated: Array  # [] bool: the clock ended it here, bootstrap but cut the trace
+    extras: PyTree = ()  # whatever the algorithm's `explore` recorded beside the action
