@@ -1,0 +1,244 @@
+"""The results folder: everything a run leaves behind that its pictures are made from.
+
+    results/NAME/
+      experiment.json                 what was run, fully resolved; the configuration
+      VARIANT/evaluations.parquet     one row per seed, evaluation point, mode and game
+      VARIANT/training.parquet        one row per seed and evaluation point
+      VARIANT/provenance.json         a list of sessions: versions, devices, timings
+      checkpoints/                    only for resuming; may be deleted
+      learning_curves.png, ...        made from the above by `pgvq plot`
+
+`experiment.json` holds `format_version` (1), `pgvq_version`, `name`, `title`,
+`budget_agent_steps`, `variants` (each with `name`, `algorithm`, `family`, `fields`),
+`environment`, `evaluation` (`points`, `games`, `modes`) and `score` (`label` and the
+`random`, `parity` and `perfect` scores, null where unknown). Seeds are not part of it:
+they are what the tables hold. Numbers that JSON lacks are null (NaN) and "inf".
+
+`evaluations.parquet`: `seed`; `agent_steps` executed so far (0: before learning);
+`updates`, gradient updates so far; `train_seconds`, wall-clock of the training up to
+here of the batch the seed trained in, without compilation and evaluation; `mode`,
+"greedy" or "explore" (as it behaves while learning); `game`; its `score`; its `length`
+in agent steps; `truncated`, whether it met the step cap.
+
+`training.parquet`: `seed`, `agent_steps`, `updates`, `train_seconds` as above,
+`diverged` (the parameters are no longer finite), then the algorithm's own metrics as
+float columns, NaN where not yet known.
+
+Every file is written beside its place and then moved there: a killed writer leaves no
+half file under a real name. Errors are `InputError`, one line with the remedy.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pgvq.files import (
+    RERUN,
+    RESTORE,
+    atomic,
+    is_temporary,
+    one_line,
+    plain,
+    read_json,
+    write_json,
+)
+from pgvq.provenance import provenance as provenance  # part of what is offered here
+from pgvq.provenance import version
+from pgvq.results_format import (
+    FORMAT_VERSION,
+    TABLES,
+    checked_description,
+    checked_table,
+    empty_table,
+)
+from pgvq.types import InputError
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an experiment found, read from a folder or built in memory (`assemble`).
+
+    The tables are tidy: one observation per row, with the columns `variant`,
+    `algorithm` and `family` put first.
+    """
+
+    description: dict[str, Any]  # as in experiment.json
+    evaluations: pd.DataFrame
+    training: pd.DataFrame
+    sessions: dict[str, list[dict[str, Any]]] = field(
+        default_factory=dict
+    )  # by variant
+    folder: Path | None = None
+
+
+def assemble(
+    description: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, pd.DataFrame]],
+    sessions: Mapping[str, list[dict[str, Any]]] | None = None,
+    folder: Path | None = None,
+) -> Results:
+    """Put `tables[variant][table_name]` of all variants into one `Results`.
+
+    Variants and tables that are absent count as empty. Raises `InputError` where the
+    description or a table lacks something.
+    """
+    described = checked_description(description, "the description")
+
+    def joined(table_name: str) -> pd.DataFrame:
+        parts = []
+        for variant in described["variants"]:
+            name = variant["name"]
+            given = tables.get(name, {}).get(table_name, empty_table(table_name))
+            part = checked_table(given, table_name, f"{table_name} of {name}")
+            for position, column in enumerate(("variant", "algorithm", "family")):
+                values = pd.Series(
+                    variant[column.replace("variant", "name")], part.index
+                )
+                part.insert(position, column, values.astype("str"))
+            parts.append(part)
+        # Empty parts say nothing about types: pandas would let them change the others'.
+        return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+
+    return Results(
+        description=described,
+        evaluations=joined("evaluations"),
+        training=joined("training"),
+        sessions={v["name"]: [] for v in described["variants"]} | dict(sessions or {}),
+        folder=folder,
+    )
+
+
+def load(folder: str | os.PathLike[str]) -> Results:
+    """Read a results folder. Raises `InputError` where it is absent or damaged."""
+    folder = Path(folder)
+    description = read_description(folder)
+    names = [variant["name"] for variant in description["variants"]]
+    tables = {n: {t: read_table(folder, n, t) for t in TABLES} for n in names}
+    sessions = {name: read_sessions(folder, name) for name in names}
+    return assemble(description, tables, sessions, folder)
+
+
+def create(
+    folder: str | os.PathLike[str], description: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Start a results folder; return the description as `read_description` will.
+
+    Raises `InputError`, and overwrites nothing, when the folder already holds an
+    experiment or anything else, is a file, or cannot be written.
+    """
+    folder = Path(folder)
+    stamped = {"format_version": FORMAT_VERSION, "pgvq_version": version("pgvq")}
+    described = checked_description(plain(stamped | dict(description)), str(folder))
+    if folder.is_dir():
+        found = sorted(p.name for p in folder.iterdir() if not is_temporary(p))
+        if "experiment.json" in found:
+            raise InputError(
+                f"{folder} already holds an experiment and is not overwritten; "
+                f"continue it with the same configuration, or choose another folder"
+            )
+        if found:
+            raise InputError(
+                f"{folder} is not a results folder (it holds {found[0]!r} and no "
+                f"experiment.json), so nothing is written there; choose another folder"
+            )
+    write_json(folder / "experiment.json", described)
+    return described
+
+
+def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read experiment.json. Raises `InputError` where that cannot be done."""
+    folder = Path(folder)
+    path = folder / "experiment.json"
+    if folder.is_file():
+        raise InputError(
+            f"{folder} is a file; give the results folder, such as results/pong"
+        )
+    if not folder.is_dir():
+        raise InputError(f"{folder} does not exist; {_nearest_folder(folder)}")
+    if not path.is_file():
+        raise InputError(
+            f"{folder} is not a results folder: it has no experiment.json; give a "
+            f"folder that `pgvq run` wrote"
+        )
+    return checked_description(read_json(path, dict, RESTORE), str(path))
+
+
+def write_table(
+    folder: str | os.PathLike[str], variant: str, table_name: str, frame: pd.DataFrame
+) -> None:
+    """Write the whole table of a variant, in the order of its keys, atomically."""
+    path = _table_path(folder, variant, table_name)
+    checked = checked_table(frame, table_name, str(path))
+    with atomic(path) as file:
+        # Page checksums, for a disk may damage what was written whole.
+        checked.to_parquet(
+            file, engine="pyarrow", index=False, write_page_checksum=True
+        )
+
+
+def read_table(
+    folder: str | os.PathLike[str], variant: str, table_name: str
+) -> pd.DataFrame:
+    """Read a table of a variant; empty, with its columns, where there is none yet."""
+    path = _table_path(folder, variant, table_name)
+    if not path.exists():
+        return empty_table(table_name)
+    try:
+        # An open file, not a path: of a folder named "a=1" pyarrow would make a column.
+        with open(path, "rb") as file:
+            frame = pd.read_parquet(
+                file, engine="pyarrow", page_checksum_verification=True
+            )
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({one_line(error)}); {RERUN}"
+        ) from error
+    return checked_table(frame, table_name, str(path))
+
+
+def read_sessions(folder: str | os.PathLike[str], variant: str) -> list[dict[str, Any]]:
+    """Read the sessions in which a variant was trained, oldest first."""
+    path = Path(folder) / variant / "provenance.json"
+    return read_json(path, list) if path.exists() else []
+
+
+def add_session(
+    folder: str | os.PathLike[str], variant: str, session: Mapping[str, Any]
+) -> None:
+    """Record a session; one with the same `started` and `seeds` is replaced.
+
+    So a session may be recorded at every evaluation, and a killed one stays on record.
+    """
+    new = plain(session)
+    same = (new.get("started"), new.get("seeds"))
+    old = read_sessions(folder, variant)
+    kept = [s for s in old if (s.get("started"), s.get("seeds")) != same]
+    write_json(Path(folder) / variant / "provenance.json", [*kept, new])
+
+
+def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -> Path:
+    if table_name not in TABLES:
+        raise InputError(
+            f"no table is called {table_name!r}; there are {', '.join(TABLES)}"
+        )
+    return Path(folder) / variant / f"{table_name}.parquet"
+
+
+def _nearest_folder(folder: Path) -> str:
+    """Advice for a folder that does not exist: a sibling spelled nearly like it."""
+    parent = folder.parent
+    siblings = (
+        [p.name for p in parent.iterdir() if (p / "experiment.json").is_file()]
+        if parent.is_dir()
+        else []
+    )
+    if near := difflib.get_close_matches(folder.name, siblings, n=1):
+        return f"did you mean {parent / near[0]}?"
+    known = ", ".join(sorted(siblings)[:5])
+    return f"{parent} holds {known}" if known else "run an experiment first"
