@@ -84,7 +84,7 @@ def _git(source: Path = Path(__file__)) -> dict[str, Any] | None:
 
     def git(*arguments: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(source.parent), *arguments],
+            ["git", "--no-optional-locks", "-C", str(source.parent), *arguments],
             check=True,
             capture_output=True,
             text=True,

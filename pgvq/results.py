@@ -71,9 +71,8 @@ class Results:
     description: dict[str, Any]  # as in experiment.json
     evaluations: pd.DataFrame
     training: pd.DataFrame
-    sessions: dict[str, list[dict[str, Any]]] = field(
-        default_factory=dict
-    )  # by variant
+    # By variant, oldest first: what `provenance` returns, with seeds and timings.
+    sessions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     folder: Path | None = None
 
 
@@ -95,13 +94,8 @@ def assemble(
         for variant in described["variants"]:
             name = variant["name"]
             given = tables.get(name, {}).get(table_name, empty_table(table_name))
-            part = checked_table(given, table_name, f"{table_name} of {name}")
-            for position, column in enumerate(("variant", "algorithm", "family")):
-                values = pd.Series(
-                    variant[column.replace("variant", "name")], part.index
-                )
-                part.insert(position, column, values.astype("str"))
-            parts.append(part)
+            checked = checked_table(given, table_name, f"{table_name} of {name}")
+            parts.append(_labelled(checked, variant))
         # Empty parts say nothing about types: pandas would let them change the others'.
         return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
@@ -112,6 +106,17 @@ def assemble(
         sessions={v["name"]: [] for v in described["variants"]} | dict(sessions or {}),
         folder=folder,
     )
+
+
+def _labelled(table: pd.DataFrame, variant: Mapping[str, Any]) -> pd.DataFrame:
+    """Put the columns that say whose rows these are in front."""
+    labels = {
+        "variant": variant["name"],
+        "algorithm": variant["algorithm"],
+        "family": variant["family"],
+    }
+    front = pd.DataFrame(labels, index=table.index, dtype="str")
+    return pd.concat([front, table], axis="columns")
 
 
 def load(folder: str | os.PathLike[str]) -> Results:

@@ -80,8 +80,8 @@ def checked_description(description: Mapping[str, Any], where: str) -> dict[str,
     if found != FORMAT_VERSION:
         raise InputError(
             f"{where} has format_version {found}, this pgvq reads {FORMAT_VERSION}; "
-            f"use the pgvq that wrote it ({description.get('pgvq_version')}), or run the "
-            f"experiment anew in another folder"
+            f"use the pgvq that wrote it ({description.get('pgvq_version')}), or run "
+            f"the experiment anew in another folder"
         )
     for name, kind in _DESCRIPTION_KEYS.items():
         if not isinstance(description.get(name), kind):
