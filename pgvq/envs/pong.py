@@ -1,0 +1,361 @@
+"""Atari 2600 Pong as a gymnax environment, exact to the frame.
+
+The rules are in `pong_rules`, what the agent sees in `pong_features`. Here is what ALE
+and its users add: frame skip, sticky actions, no-op starts, the step cap, episodes.
+"""
+
+import dataclasses
+import math
+import operator
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from gymnax.environments import environment, spaces
+from jax import Array
+
+from pgvq.envs.pong_features import OBSERVATIONS, Observation
+from pgvq.envs.pong_rules import (
+    FIRST_WAIT,
+    MAX_POINTS,
+    NOOP,
+    PongState,
+    advance,
+    start_state,
+)
+from pgvq.envs.vector import Stepped, evaluation_env, vector_reset, vector_step
+from pgvq.types import InputError, Key
+
+EPISODES = ("point", "game")
+
+
+@struct.dataclass
+class PongParams(environment.EnvParams):
+    """What may change without compiling anew."""
+
+    max_steps_in_episode: int = 27_000  # cap on a *game*, agent steps
+
+
+class _Step(NamedTuple):
+    """One agent step before any automatic reset; axes [...]."""
+
+    state: PongState
+    reward: Array  # int32
+    scored: Array  # bool: a point ended in one of the frames
+    over: Array  # bool: the game ended
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Pong(environment.Environment[PongState, PongParams]):
+    """The agent plays the right paddle against the console.
+
+    episode: what `terminated` ends. "game": a game to `points_to_win`. "point": one
+        point; the game itself goes on, its state is reset at the game's end alone.
+    frame_skip: frames per agent step. Rewards add up; frames after the game's end
+        are not run.
+    repeat_action_probability: per frame, that the console repeats the action of the
+        frame before instead of taking the new one ("sticky actions", Machado 2018).
+    noop_max: a game starts after 0..noop_max frames, uniformly, of doing nothing.
+    points_to_win: of a game.
+    num_actions: 6, ALE's minimal set: nothing, FIRE, up, down, up and FIRE, down and
+        FIRE (FIRE held at a contact speeds the ball up). 3: nothing, up, down.
+    observation: one of `OBSERVATIONS`.
+    max_agent_steps: default cap on a game, in agent steps.
+
+    Raises `InputError` where these cannot work. The object is hashed and compared by
+    its configuration, so it can be a static argument of a jitted function.
+
+    Under `jit` an action out of range cannot be an error: it acts as the nearest
+    valid one. Outside it is an `InputError`, as a dtype that is not integer always is.
+    """
+
+    episode: str = "game"
+    frame_skip: int = 4
+    repeat_action_probability: float = 0.25
+    noop_max: int = 30
+    points_to_win: int = MAX_POINTS
+    num_actions: int = 6  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
+    observation: str = "features"
+    max_agent_steps: int = 27_000
+
+    def __post_init__(self) -> None:
+        _check_choice("episode", self.episode, EPISODES)
+        _check_choice("observation", self.observation, tuple(OBSERVATIONS))
+        _check_integer("frame_skip", self.frame_skip, 1, None)
+        _check_integer("max_agent_steps", self.max_agent_steps, 1, None)
+        _check_integer(
+            "points_to_win",
+            self.points_to_win,
+            1,
+            MAX_POINTS,
+            "Atari's own game ends at 21 and counts no further",
+        )
+        _check_integer(
+            "noop_max",
+            self.noop_max,
+            0,
+            30,
+            f"the first serve comes {FIRST_WAIT} frames after a reset, and ALE's "
+            "users start within 30",
+        )
+        _check_probability(self.repeat_action_probability)
+        if self.num_actions not in (3, 6):
+            raise InputError(
+                f"num_actions={self.num_actions} is not an action set of Pong: use 6 "
+                "(ALE's minimal set) or 3 (without FIRE)"
+            )
+
+    def __repr__(self) -> str:
+        """Only what differs from the defaults."""
+        changed = (
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in dataclasses.fields(self)
+            if getattr(self, f.name) != f.default
+        )
+        return f"Pong({', '.join(changed)})"
+
+    def replace(self, **changes: Any) -> "Pong":
+        """The same with other settings; `InputError` for an unknown one."""
+        names = tuple(f.name for f in dataclasses.fields(self))
+        for name in changes:
+            _check_choice("a setting", name, names)
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def default_params(self) -> PongParams:
+        """The parameters that are no part of the configuration."""
+        return PongParams(max_steps_in_episode=self.max_agent_steps)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the observation's entries, () where they have none."""
+        return self._view.names
+
+    def reset(
+        self, key: Key, params: PongParams | None = None
+    ) -> tuple[Array, PongState]:
+        """Start a game: observation [*O] and state. Consumes `key`."""
+        return self.reset_env(key, params or self.default_params)
+
+    def reset_env(self, key: Key, params: PongParams) -> tuple[Array, PongState]:
+        """As `reset`; gymnax's hook."""
+        del params
+        return self._reset_from(jax.random.bits(key, (), jnp.uint32))
+
+    def step(
+        self,
+        key: Key,
+        state: PongState,
+        action: int | float | Array,
+        params: PongParams | None = None,
+    ) -> Stepped:
+        """One agent step, with an automatic reset at the game's end or cap.
+
+        Returns observation [*O], state, reward (points, float32), terminated,
+        truncated, info. `info["final_observation"]` is what the agent saw before
+        any reset, `info["score"]` the game's own (the agent's points less the
+        opponent's) at that time, `info["game_over"]` whether a side has won.
+        `terminated` and `truncated` may both be true. Consumes `key`.
+        """
+        action = self._checked(action)
+        return _jitted_step(self, key, state, action, params or self.default_params)
+
+    def step_env(
+        self,
+        key: Key,
+        state: PongState,
+        action: int | float | Array,
+        params: PongParams,
+    ) -> tuple[Array, PongState, Array, Array, dict[Any, Any]]:
+        """One agent step without the automatic reset; gymnax's hook."""
+        del params
+        bits = jax.random.bits(key, (), jnp.uint32)
+        stepped = self._advance(bits, state, self._checked(action))
+        obs = self._view.observe(stepped.state)
+        reward = stepped.reward.astype(jnp.float32)
+        return obs, stepped.state, reward, self._terminates(stepped), _info(stepped)
+
+    def observe(
+        self,
+        key: Key,
+        state: PongState,
+        action: int | float | Array | None,
+        params: PongParams,
+    ) -> Array:
+        """What the agent sees of a state; draws nothing from `key`."""
+        del key, action, params
+        return self._view.observe(state)
+
+    def is_terminated(self, state: PongState, params: PongParams) -> Array:
+        """Whether the game is over. A point is an event of a step, not of a state."""
+        del params
+        return self._is_over(state)
+
+    def action_space(self, params: PongParams | None = None) -> spaces.Discrete:
+        """The `num_actions` actions."""
+        return spaces.Discrete(self.num_actions)
+
+    def observation_space(self, params: PongParams | None = None) -> spaces.Box:
+        """Shape and bounds of the observation."""
+        view = self._view
+        return spaces.Box(view.low, view.high, view.shape, jnp.dtype(view.dtype))
+
+    # What follows works for any common leading axes [...] of state, action and bits.
+
+    @property
+    def _view(self) -> Observation:
+        return OBSERVATIONS[self.observation]
+
+    def _reset_from(self, bits: Array) -> tuple[Array, PongState]:
+        """Start by the lower half of `bits` [...] uint32."""
+        state = start_state(self._noops(bits))
+        return self._view.observe(state), state
+
+    def _noops(self, bits: Array) -> Array:
+        """0..noop_max from the lower 16 bits; none is likelier by more than 0.05 %."""
+        low = (bits & 0xFFFF).astype(jnp.int32)
+        return (low * (self.noop_max + 1)) >> 16
+
+    def _step_from(
+        self, bits: Array, state: PongState, action: Array, params: PongParams
+    ) -> Stepped:
+        """An agent step and the automatic reset, by 32 random `bits` [...].
+
+        The upper half decides the sticky action, to 1/65536 (exactly at the usual
+        0.25), the lower half the start of the next game.
+        """
+        stepped = self._advance(bits, state, action)
+        truncated = self.is_truncated(stepped.state, params)
+        terminated = self._terminates(stepped)
+        final_obs = self._view.observe(stepped.state)
+        start_obs, start = self._reset_from(bits)
+        resets = stepped.over | truncated
+        new_state = jax.tree.map(
+            lambda a, b: jnp.where(resets, a, b), start, stepped.state
+        )
+        axes = tuple(range(jnp.ndim(resets), final_obs.ndim))
+        obs = jnp.where(jnp.expand_dims(resets, axes), start_obs, final_obs)
+        info = _info(stepped) | {
+            "terminated": terminated,
+            "truncated": truncated,
+            "final_observation": final_obs,
+        }
+        reward = stepped.reward.astype(jnp.float32)
+        return obs, new_state, reward, terminated, truncated, info
+
+    def _advance(self, bits: Array, state: PongState, action: Array) -> _Step:
+        """The frames of one agent step by the upper half of `bits` [...]."""
+        action = jnp.clip(action, 0, self.num_actions - 1).astype(jnp.int32)
+        if self.num_actions == 3:
+            action = jnp.where(action > 0, action + 1, NOOP)  # skips FIRE
+        sticky = (bits >> 16).astype(jnp.int32)
+        held, reward, scored = state.action, jnp.int32(0), jnp.bool_(False)
+        for frame in range(self.frame_skip):
+            # Once the new action was taken, to repeat it changes nothing. So the
+            # old one lasts a geometric number of frames and one draw decides.
+            limit = round(65536 * self.repeat_action_probability ** (frame + 1))
+            executed = jnp.where(sticky < limit, held, action) if limit else action
+            moved, points = advance(state, executed)
+            over = self._is_over(state)
+            state = jax.tree.map(lambda a, b, o=over: jnp.where(o, a, b), state, moved)
+            points = jnp.where(over, 0, points)
+            reward, scored = reward + points, scored | (points != 0)
+        state = cast(PongState, state.replace(time=state.time + 1))
+        return _Step(state, reward, scored, self._is_over(state))
+
+    def _is_over(self, state: PongState) -> Array:
+        return jnp.maximum(state.enemy_score, state.player_score) >= self.points_to_win
+
+    def _terminates(self, stepped: _Step) -> Array:
+        return stepped.scored if self.episode == "point" else stepped.over
+
+    def _checked(self, action: Any) -> Array:
+        """`action` as an array, its dtype and, outside `jit`, its range checked."""
+        given = action if isinstance(action, jax.Array) else np.asarray(action)
+        if not jnp.issubdtype(given.dtype, jnp.integer):
+            raise InputError(
+                f"an action of dtype {given.dtype} is no action of Pong: give "
+                f"integers 0..{self.num_actions - 1}"
+            )
+        if not isinstance(given, jax.core.Tracer) and given.size:
+            low, high = int(given.min()), int(given.max())
+            if low < 0 or high >= self.num_actions:
+                raise InputError(
+                    f"action {low if low < 0 else high} is out of range: "
+                    f"{self!r} has the actions 0..{self.num_actions - 1}"
+                )
+        return jnp.asarray(given)
+
+
+def _info(stepped: _Step) -> dict[Any, Any]:
+    state = stepped.state
+    score = state.player_score - state.enemy_score
+    return {"score": score, "game_over": stepped.over}
+
+
+@partial(jax.jit, static_argnames="env")
+def _jitted_step(
+    env: Pong, key: Key, state: PongState, action: Array, params: PongParams
+) -> Stepped:
+    bits = jax.random.bits(key, jnp.shape(action), jnp.uint32)
+    return env._step_from(bits, state, action, params)
+
+
+@vector_step.register
+def _(
+    env: Pong, key: Key, state: PongState, action: Array, params: PongParams
+) -> Stepped:
+    """One random draw for the whole batch."""
+    return _jitted_step(env, key, state, env._checked(action), params)
+
+
+@vector_reset.register
+def _(
+    env: Pong, key: Key, num_envs: int, params: PongParams
+) -> tuple[Array, PongState]:
+    """One random draw for the whole batch."""
+    del params
+    return env._reset_from(jax.random.bits(key, (num_envs,), jnp.uint32))
+
+
+@evaluation_env.register
+def _(env: Pong) -> Pong:
+    """Complete games, whatever an episode is in training."""
+    return env.replace(episode="game")
+
+
+def _check_choice(what: str, given: object, choices: tuple[str, ...]) -> None:
+    if given in choices:
+        return
+    close = get_close_matches(str(given), choices, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise InputError(f"{given!r} is not {what} of Pong: {hint}one of {choices}")
+
+
+def _check_integer(
+    name: str, given: object, low: int, high: int | None, why: str = ""
+) -> None:
+    try:
+        value = operator.index(cast(int, given))
+    except TypeError:
+        raise InputError(f"{name}={given!r} is not an integer: give one") from None
+    if value < low or (high is not None and value > high):
+        allowed = f"at least {low}" if high is None else f"{low}..{high}"
+        because = f" ({why})" if why else ""
+        raise InputError(f"{name}={value} is impossible{because}: use {allowed}")
+
+
+def _check_probability(given: object) -> None:
+    try:
+        value = float(cast(float, given))
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise InputError(
+            f"repeat_action_probability={given!r} is not a probability: use 0 (never "
+            "repeat) to 1, 0.25 as in ALE v5"
+        )
