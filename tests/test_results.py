@@ -148,7 +148,8 @@ def test_a_failing_writer_cleans_up_and_keeps_the_old_file(tmp_path):
             file.write(b"new")
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert [p.name for p in tmp_path.iterdir()] == ["kept.txt"]
     assert path.read_text() == "old"
 
