@@ -1,0 +1,21 @@
+"""Policy gradients or Q-learning? Both families on exact Atari Pong, side by side."""
+
+from pgvq import devices
+
+devices.set_up()  # before anything starts JAX, as importing gymnax does
+
+from pgvq.algorithms import ALGORITHMS, DQN, REINFORCE, ActorCritic  # noqa: E402
+from pgvq.envs import Pong, make  # noqa: E402
+from pgvq.types import InputError  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALGORITHMS",
+    "DQN",
+    "REINFORCE",
+    "ActorCritic",
+    "InputError",
+    "Pong",
+    "make",
+]

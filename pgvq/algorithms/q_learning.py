@@ -1,0 +1,93 @@
+"""The Q-learning family: regression on action values, acting epsilon-greedily.
+
+A member writes `init_learner` and `update`; the family owns the network, exploration
+and the uniform steps that fill a replay before learning starts.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from pgvq import exploration
+from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
+from pgvq.networks import MLP, QNetwork
+from pgvq.types import Key, Params, PyTree
+
+
+class QLearner(NamedTuple):
+    """What a Q-learning method has learnt so far."""
+
+    params: Params
+    target_params: Params  # an older copy that the targets are read from
+    opt_state: Any
+    replay: Any
+    agent_steps: Array  # [] int32, for the schedules
+    updates: Array  # [] int32, gradient steps so far
+
+
+class QLearning(RolloutAlgorithm, kw_only=True):
+    """Epsilon-greedy behaviour around a network of action values."""
+
+    family = "Q-learning"
+
+    torso: nn.Module = static(MLP((64, 64)), "network below the action values")
+    learning_rate: float = leaf(1e-3, "of Adam, at the beginning")
+    final_learning_rate: float = leaf(
+        0.0, "fraction of it that is left at the end of the budget; linear between"
+    )
+    discount: float = leaf(0.99, "gamma, per agent step")
+    max_grad_norm: float = leaf(10.0, "bound on the gradient's global norm")
+    epsilon_start: float = leaf(1.0, "share of uniform actions at the beginning")
+    epsilon_end: float = leaf(0.02, "share of uniform actions after the exploration")
+    exploration_fraction: float = leaf(
+        0.2, "part of the budget over which epsilon falls, linearly in agent steps"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_range("learning_rate", 0.0, 10.0)
+        self.check_range("max_grad_norm", 1e-6, 1e6)
+        for field in (
+            "final_learning_rate",
+            "discount",
+            "epsilon_start",
+            "epsilon_end",
+            "exploration_fraction",
+        ):
+            self.check_range(field, 0.0, 1.0)
+
+    @property
+    def network(self) -> QNetwork:
+        """Maps `obs [N, *O]` to action values `[N, A]`."""
+        return QNetwork(self.torso, self.num_actions)
+
+    def epsilon(self, agent_steps: Array) -> Array:
+        """Share of uniform actions after so many agent steps: `[]` to `[]`."""
+        return exploration.linear_schedule(
+            agent_steps,
+            self.epsilon_start,
+            self.epsilon_end,
+            self.exploration_fraction * self.budget,
+        )
+
+    def learning_rate_at(self, agent_steps: Array) -> Array:
+        """Learning rate after so many agent steps: `[]` to `[]`."""
+        return exploration.linear_schedule(
+            agent_steps,
+            self.learning_rate,
+            self.learning_rate * self.final_learning_rate,
+            self.budget,
+        )
+
+    def explore(self, learner: QLearner, obs: Array, key: Key) -> tuple[Array, PyTree]:
+        """Actions `[N]`, epsilon-greedy."""
+        q_values = self.network.apply(learner.params, obs)
+        epsilon = self.epsilon(learner.agent_steps)
+        return exploration.epsilon_greedy(key, q_values, epsilon), ()
+
+    def choose(self, learner: QLearner, obs: Array, key: Key) -> Array:
+        """The actions of highest value `[N]`."""
+        return jnp.argmax(self.network.apply(learner.params, obs), axis=-1)

@@ -1,0 +1,67 @@
+"""Learning curves as arrays, taken from the tidy tables of a results folder."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgvq.results import Results
+from pgvq.types import InputError
+
+
+class Curves(NamedTuple):
+    """One variant's learning curves in one mode; P are its evaluation points.
+
+    NaN where a seed has not got so far. A seed is `complete` when it went as far as
+    the furthest of its variant, `finished` when that is also the whole budget: only
+    complete seeds enter a curve over seeds, so that it is one set of runs from end to
+    end, and only finished ones a final score.
+    """
+
+    seeds: NDArray[np.int64]  # [S]
+    steps: NDArray[np.int64]  # [P] agent steps
+    scores: NDArray[np.float64]  # [S, P] mean over the games of an evaluation
+    seconds: NDArray[np.float64]  # [S, P] of training, by the wall clock
+    complete: NDArray[np.bool_]  # [S]
+    finished: NDArray[np.bool_]  # [S]
+    games: int  # at each evaluation point
+
+
+def modes(results: Results) -> list[str]:
+    """The modes that were evaluated: "greedy", "explore" or both."""
+    found = set(results.evaluations["mode"])
+    described = results.description["evaluation"].get("modes", ["greedy", "explore"])
+    return [mode for mode in described if mode in found or not found]
+
+
+def curves(results: Results, variant: dict[str, Any], mode: str) -> Curves:
+    """Arrange the evaluations of `variant`, one of `description["variants"]`.
+
+    A variant without rows gives S = P = 0. Raises `InputError` for an unknown mode.
+    """
+    if mode not in (known := modes(results)):
+        raise InputError(
+            f"no evaluation has the mode {mode!r}; use {' or '.join(known)}"
+        )
+    table = results.evaluations
+    rows = table[(table["variant"] == variant["name"]) & (table["mode"] == mode)]
+    points = rows.groupby(["seed", "agent_steps"])
+    grid = points[["score", "train_seconds"]].mean().unstack("agent_steps")
+    scores = grid["score"].to_numpy(np.float64)
+    steps = grid["score"].columns.to_numpy(np.int64)
+    # Whether the last point was played decides, not its value.
+    complete = np.isfinite(grid["train_seconds"].to_numpy(np.float64)[:, -1:]).all(
+        axis=1
+    )
+    budget = variant.get(
+        "budget_agent_steps", results.description["budget_agent_steps"]
+    )
+    return Curves(
+        seeds=grid.index.to_numpy(np.int64),
+        steps=steps,
+        scores=scores,
+        seconds=grid["train_seconds"].to_numpy(np.float64),
+        complete=complete,
+        finished=complete & bool(len(steps) and steps[-1] >= budget),
+        games=int(points.size().max()) if len(rows) else 0,
+    )

@@ -1,0 +1,75 @@
+"""Devices and compilation cache, set when pgvq is imported, before JAX starts.
+
+XLA runs one program on one CPU device, and threads inside that program cost more than
+they give for networks of this size. So on a CPU machine JAX gets one device per core,
+and training puts a shard of the lanes on each. On accelerators the same code shards
+over those.
+
+`PGVQ_DEVICES=1` changes the number of CPU devices. `PGVQ_CACHE=off` turns JAX's
+persistent compilation cache off, `PGVQ_CACHE=/some/folder` puts it elsewhere. What the
+user told JAX itself, by its own flags, is left alone.
+"""
+
+import os
+from pathlib import Path
+
+import jax
+
+from pgvq.types import InputError
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_up() -> None:
+    """Asks JAX for one CPU device per core and switches the compilation cache on.
+
+    Does nothing for the devices if JAX has started already; `describe` then says so.
+
+    Raises:
+        InputError: `PGVQ_DEVICES` is not a whole number of at least 1.
+    """
+    wanted = os.environ.get("PGVQ_DEVICES", "")
+    if wanted and (not wanted.isdigit() or int(wanted) < 1):
+        raise InputError(
+            f"PGVQ_DEVICES={wanted!r} must be a number of CPU devices, 1 or more; "
+            "leave it unset for one per core"
+        )
+    if wanted or jax.config.jax_num_cpu_devices < 0:
+        try:
+            jax.config.update("jax_num_cpu_devices", int(wanted or cores()))
+        except RuntimeError:
+            pass  # JAX runs already, on the devices that it has.
+    cache = os.environ.get("PGVQ_CACHE", "")
+    if (
+        cache.lower() not in ("off", "0", "no")
+        and not jax.config.jax_compilation_cache_dir
+    ):
+        folder = Path(cache) if cache else default_cache()
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def default_cache() -> Path:
+    """Where compiled programs are kept: `pgvq/xla` in the user's cache folder."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "pgvq" / "xla"
+
+
+def describe() -> str:
+    """One line on the devices that training will use. Starts JAX."""
+    devices = jax.local_devices()
+    count, kind = len(devices), devices[0].device_kind
+    text = f"{count} XLA device{'s' if count > 1 else ''} ({kind})"
+    if devices[0].platform != "cpu":
+        return text
+    if count < cores() and not os.environ.get("PGVQ_DEVICES"):
+        return (
+            f"{text} for {cores()} cores: JAX had started before pgvq was imported; "
+            "import pgvq first to use every core"
+        )
+    return f"{text}, for {cores()} core{'s' if cores() > 1 else ''}"

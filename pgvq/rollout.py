@@ -1,0 +1,146 @@
+"""Collection of experience, and evaluation in complete games."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from gymnax.environments.environment import Environment
+from jax import Array
+
+from pgvq.envs import vector_reset, vector_step
+from pgvq.types import Key, Metrics, PyTree, Transition
+
+
+class World(NamedTuple):
+    """`N` environments in the middle of their episodes."""
+
+    env_state: PyTree  # leaves [N, ...]
+    obs: Array  # [N, *O]
+    episode_return: Array  # [N] float32: reward so far in the running episode
+    episode_length: Array  # [N] int32: agent steps so far in it
+
+
+class Games(NamedTuple):
+    """What became of `G` games, each played from its reset to its end or to the cap."""
+
+    score: Array  # [G] float32: the sum of rewards
+    length: Array  # [G] int32: agent steps
+    truncated: Array  # [G] bool: the cap or the environment's clock ended it
+
+
+Policy = Callable[[Array, Key], tuple[Array, PyTree]]  # obs, key -> action, extras
+
+
+def init_world(env: Environment, params: Any, key: Key, num_envs: int) -> World:
+    """`num_envs` freshly reset environments; consumes `key`."""
+    obs, env_state = vector_reset(env, key, num_envs, params)
+    return World(
+        env_state, obs, jnp.zeros(num_envs), jnp.zeros(num_envs, dtype=jnp.int32)
+    )
+
+
+def rollout(
+    env: Environment, params: Any, policy: Policy, world: World, key: Key, length: int
+) -> tuple[World, Transition, Metrics]:
+    """Takes `length` agent steps in each of the `N` environments.
+
+    Args:
+        env: any gymnax environment.
+        params: its parameters.
+        policy: from `obs [N, *O]` and a key to `action [N]` and extras `[N, ...]`.
+        world: where the environments stand.
+        key: consumed.
+        length: T, static.
+
+    Returns:
+        The world afterwards, the transitions `[T, N, ...]`, and the mean return and
+        length of the episodes that ended meanwhile (NaN if none did) with their number.
+    """
+
+    def step(world: World, key: Key) -> tuple[World, tuple[Transition, Array, Array]]:
+        key_policy, key_env = jax.random.split(key)
+        action, extras = policy(world.obs, key_policy)
+        obs, env_state, reward, terminated, truncated, info = vector_step(
+            env, key_env, world.env_state, action, params
+        )
+        reward = reward.astype(jnp.float32)
+        transition = Transition(
+            obs=world.obs,
+            action=action,
+            reward=reward,
+            next_obs=info["final_observation"],
+            terminated=terminated,
+            truncated=truncated,
+            extras=extras,
+        )
+        episode_return = world.episode_return + reward
+        episode_length = world.episode_length + 1
+        ended = terminated | truncated
+        world = World(
+            env_state,
+            obs,
+            jnp.where(ended, 0.0, episode_return),
+            jnp.where(ended, 0, episode_length),
+        )
+        return world, (transition, episode_return, episode_length)
+
+    world, (batch, returns, lengths) = jax.lax.scan(
+        step, world, jax.random.split(key, length)
+    )
+    ended = batch.terminated | batch.truncated
+    episodes = jnp.sum(ended)
+    count = jnp.where(episodes > 0, episodes, jnp.nan)
+    metrics = {
+        "episode_return": jnp.sum(returns * ended) / count,
+        "episode_length": jnp.sum(lengths * ended) / count,
+        "episodes": episodes.astype(jnp.float32),
+    }
+    return world, batch, metrics
+
+
+def play(
+    env: Environment,
+    params: Any,
+    act: Callable[[Array, Key], Array],
+    key: Key,
+    games: int,
+    max_steps: int,
+) -> Games:
+    """Plays `games` complete games side by side and reports every one of them.
+
+    A fixed number of games, each counted once: stopping after a fixed number of steps
+    would count short games more often than long ones.
+
+    Args:
+        env: any gymnax environment whose episode is one game.
+        params: its parameters.
+        act: from `obs [G, *O]` and a key to `action [G]`.
+        key: consumed.
+        games: G, static.
+        max_steps: agent steps after which a game counts as truncated; static.
+    """
+
+    def unfinished(carry: tuple[Array, ...]) -> Array:
+        step, *_, done, _ = carry
+        return (step < max_steps) & ~jnp.all(done)
+
+    def advance(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        step, env_state, obs, score, length, done, truncated = carry
+        key_act, key_env = jax.random.split(jax.random.fold_in(key_play, step))
+        action = act(obs, key_act)
+        obs, env_state, reward, ended, cut, _ = vector_step(
+            env, key_env, env_state, action, params
+        )
+        score = score + jnp.where(done, 0.0, reward.astype(jnp.float32))
+        length = length + jnp.where(done, 0, 1)
+        truncated = truncated | (cut & ~ended & ~done)
+        return step + 1, env_state, obs, score, length, done | ended | cut, truncated
+
+    key_reset, key_play = jax.random.split(key)
+    obs, env_state = vector_reset(env, key_reset, games, params)
+    no = jnp.zeros(games, dtype=bool)
+    length = jnp.zeros(games, dtype=jnp.int32)
+    start = (jnp.int32(0), env_state, obs, jnp.zeros(games), length, no, no)
+    *_, score, length, done, truncated = jax.lax.while_loop(unfinished, advance, start)
+    return Games(score, length, truncated | ~done)

@@ -1,0 +1,158 @@
+"""One row per variant: final scores, how fast, how surely and at what cost."""
+
+import os
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pgvq.curves import Curves, curves
+from pgvq.results import Results, load
+from pgvq.statistics import (
+    bootstrap_interval,
+    interquartile_mean,
+    probability_of_improvement,
+    share_that_learned,
+    steps_to_reach,
+)
+
+_COUNTS = ("seeds", "finished", "diverged", "games")
+
+
+def summarise(
+    results: Results,
+    mode: str = "greedy",
+    *,
+    thresholds: tuple[float, ...] | None = None,
+) -> pd.DataFrame:
+    """Describe each variant in one row; NaN stands for what is not known.
+
+    `seeds`, `finished` (trained for the whole budget), `diverged` (parameters no
+    longer finite; they stay in every number), `games` per evaluation.
+    `score`, `score_low`, `score_high`: the mean over a finished seed's games at the
+    end, then the interquartile mean over those seeds and its 95 % interval.
+    `learned`: share of finished seeds that end above the parity score, or, where the
+    environment has none, above their own score before learning.
+    `truncated`: share of the final games that met the step cap; `identical_games`:
+    share of finished seeds whose final games were all the same, and so are one sample.
+    `steps_to_X`, `reached_X` for each threshold X: agent steps after which the median
+    seed scores X or more (NaN unless more than half do), and how many seeds do;
+    by default 0 and +15 where the score has a parity.
+    `train_seconds`, `compile_seconds`, `evaluation_seconds` over all sessions, and
+    `steps_per_second`, agent steps of all seeds per second of training.
+
+    Raises `InputError` for a mode that was not evaluated.
+    """
+    parity = results.description["score"].get("parity")
+    if thresholds is None:
+        thresholds = (0.0, 15.0) if parity is not None else ()
+    rows = []
+    for variant in results.description["variants"]:
+        found = curves(results, variant, mode)
+        rows.append(
+            {
+                "variant": variant["name"],
+                "algorithm": variant["algorithm"],
+                "family": variant["family"],
+                "mode": mode,
+                **_final(found, parity),
+                **_games(results, variant["name"], mode, found),
+                **_speed(found, thresholds),
+                **_cost(results.sessions.get(variant["name"], [])),
+            }
+        )
+    return pd.DataFrame(rows).astype(dict.fromkeys(_COUNTS, "Int64"))
+
+
+def _final(found: Curves, parity: float | None) -> dict[str, Any]:
+    """The scores of the finished seeds at the end of their training."""
+    scores = found.scores[found.finished]  # [S, P]
+    final, first = scores[:, -1:].ravel(), scores[:, :1].ravel()
+    low, high = bootstrap_interval(final, np.random.default_rng(0))
+    return {
+        "seeds": len(found.seeds),
+        "finished": int(found.finished.sum()),
+        "score": float(interquartile_mean(final)),
+        "score_low": float(low),
+        "score_high": float(high),
+        "learned": share_that_learned(final, first if parity is None else parity),
+    }
+
+
+def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, Any]:
+    """What the single games at the end, and the training's end, look like."""
+    training = results.training[results.training["variant"] == name]
+    table = results.evaluations
+    rows = table[
+        (table["variant"] == name)
+        & (table["mode"] == mode)
+        & table["seed"].isin(found.seeds[found.finished])
+        & (table["agent_steps"] == max(found.steps, default=0))
+    ]
+    kinds = rows.groupby("seed")[["score", "length"]].nunique().max(axis="columns")
+    several = found.games > 1 and len(rows) > 0
+    diverged = training.loc[training["diverged"], "seed"].nunique()
+    return {
+        "diverged": diverged if len(training) else None,
+        "games": found.games,
+        "truncated": float(rows["truncated"].mean()) if len(rows) else np.nan,
+        "identical_games": float((kinds == 1).mean()) if several else np.nan,
+    }
+
+
+def _speed(found: Curves, thresholds: tuple[float, ...]) -> dict[str, float]:
+    """Agent steps to each threshold, of the seeds that went furthest.
+
+    A seed that never gets there counts as later than all others: the median over only
+    those that do would praise an algorithm for its failures.
+    """
+    row: dict[str, float] = {}
+    for bar in thresholds:
+        reached = steps_to_reach(found.steps, found.scores[found.complete], bar)
+        later = np.where(np.isnan(reached), np.inf, reached)
+        middle = float(np.median(later)) if len(later) else np.inf
+        row[f"steps_to_{bar:g}"] = middle if np.isfinite(middle) else np.nan
+        row[f"reached_{bar:g}"] = int(np.sum(~np.isnan(reached)))
+    return row
+
+
+def _cost(sessions: list[dict[str, Any]]) -> dict[str, float]:
+    """Seconds by the wall clock, and throughput, over all sessions of a variant."""
+
+    def total(name: str) -> float:
+        known = [s[name] for s in sessions if s.get(name) is not None]
+        return float(sum(known)) if known else np.nan
+
+    seconds = {
+        name: total(name)
+        for name in ("train_seconds", "compile_seconds", "evaluation_seconds")
+    }
+    trained = seconds["train_seconds"]
+    rate = total("agent_steps") / trained if trained > 0 else np.nan
+    return {**seconds, "steps_per_second": rate}
+
+
+def duels(results: Results, mode: str = "greedy") -> pd.DataFrame:
+    """For each pair of variants: how often a run of `a` ends above one of `b`.
+
+    Columns `a`, `b`, `probability` (ties count one half) and its 95 % interval `low`,
+    `high`, over finished seeds; NaN as in `probability_of_improvement`.
+    """
+    final = {}
+    for variant in results.description["variants"]:
+        found = curves(results, variant, mode)
+        final[variant["name"]] = found.scores[found.finished][:, -1:].ravel()
+    rows = [
+        (
+            a,
+            b,
+            *probability_of_improvement(final[a], final[b], np.random.default_rng(0)),
+        )
+        for a in final
+        for b in final
+        if a != b
+    ]
+    return pd.DataFrame(rows, columns=["a", "b", "probability", "low", "high"])

@@ -1,0 +1,264 @@
+"""Lanes: many seeds and hyper-parameters, trained in one program on all devices.
+
+A lane is one algorithm object with one seed. Lanes whose algorithms differ in float
+fields alone have the same program, so they train together: vmapped, and sharded over
+the devices. Between two chunks of iterations the state comes back to the host, which
+is where progress, evaluation, checkpoints and results happen.
+"""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from pgvq.algorithms.base import Algorithm
+from pgvq.envs import evaluation_env
+from pgvq.rollout import Games, play
+from pgvq.types import Key, Metrics
+
+MODES = ("greedy", "explore")
+
+# One number per purpose: streams made by these never meet.
+TRAINING, EVALUATION = 0, 1
+
+
+class Lane(NamedTuple):
+    """One run: an algorithm with its hyper-parameters, and a seed."""
+
+    variant: str
+    algorithm: Algorithm
+    seed: int
+
+
+class Progress(NamedTuple):
+    """All that changes while lanes train; a checkpoint holds exactly this."""
+
+    state: Any  # the algorithms' states, leaves [L, ...]
+    sums: (
+        Metrics  # [L] each: sum since the last evaluation of the values that are known
+    )
+    counts: Metrics  # [L] each: how many were known
+
+
+class Evaluation(NamedTuple):
+    """Games of all lanes at one point of training."""
+
+    games: dict[str, Games]  # by mode, leaves [L, G]
+    diverged: np.ndarray  # [L] bool: the state holds a NaN
+
+
+def seed_key(seed: Array, purpose: int) -> Key:
+    """The key of a seed for a purpose; other seeds and their number play no part."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(0), seed), purpose)
+
+
+class Lanes:
+    """Compiled programs for lanes of one structure.
+
+    Attributes:
+        lanes: the L lanes.
+        compile_seconds: spent in tracing and compiling so far.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], games: int, max_steps: int) -> None:
+        """Lays lanes out over the devices; compiles nothing yet.
+
+        Args:
+            lanes: L of them, equal in the structure of their algorithms.
+            games: complete games per lane, evaluation and mode.
+            max_steps: agent steps after which such a game counts as truncated.
+        """
+        self.lanes = list(lanes)
+        self.games, self.max_steps = games, max_steps
+        self.compile_seconds = 0.0
+        self._programs: dict[str, Any] = {}
+
+        devices = jax.local_devices()[: len(self.lanes)]
+        self.mesh = Mesh(np.array(devices), ("lanes",))
+        # Uneven numbers: the last lane is repeated so that the devices share equally.
+        rows = list(range(len(self.lanes)))
+        rows += [rows[-1]] * (-len(rows) % len(devices))
+        algorithms = [self.lanes[row].algorithm for row in rows]
+        self._inputs = self._put(
+            (
+                jax.tree.map(lambda *x: jnp.stack(x), *algorithms),
+                jnp.array([self.lanes[row].seed for row in rows], dtype=jnp.uint32),
+            )
+        )
+
+    def start(self) -> Progress:
+        """Every lane at its beginning, after its initial steps."""
+        return self._call("init", _init, *self._inputs)
+
+    def advance(self, progress: Progress, iterations: int) -> tuple[Progress, float]:
+        """Trains for so many iterations; `progress` is used up.
+
+        Returns the new progress and the seconds it took, without compilation.
+        """
+        args = (jnp.int32(iterations), self._inputs[0], progress)
+        program = self._compiled("advance", _advance, args, donate=2, shared=1)
+        began = time.perf_counter()
+        progress = jax.block_until_ready(program(*args))
+        return progress, time.perf_counter() - began
+
+    def evaluate(self, progress: Progress, point: int) -> tuple[Evaluation, float]:
+        """Plays complete games with every lane, in every mode.
+
+        The keys depend on the seed and on `point` alone, and never meet those of
+        training: evaluating more or less often does not change what is learnt, and all
+        algorithms meet the same games.
+
+        Returns the games and the seconds they took, without compilation.
+        """
+        args = (jnp.int32(point), *self._inputs, progress.state)
+        play_all = partial(_evaluate, self.games, self.max_steps)
+        program = self._compiled("evaluate", play_all, args, shared=1)
+        began = time.perf_counter()
+        games, diverged = jax.device_get(program(*args))
+        seconds = time.perf_counter() - began
+        count = len(self.lanes)
+        games = jax.tree.map(lambda leaf: leaf[:count], games)
+        return Evaluation(games, diverged[:count]), seconds
+
+    def metrics(self, progress: Progress) -> tuple[Progress, dict[str, np.ndarray]]:
+        """Means `[L]` since the last call (NaN where none was known); starts afresh."""
+        sums, counts = jax.device_get((progress.sums, progress.counts))
+        with np.errstate(invalid="ignore"):
+            means = {name: sums[name] / counts[name] for name in sums}
+        zeros = self._put(jax.tree.map(np.zeros_like, sums))
+        again = self._put(jax.tree.map(np.zeros_like, counts))
+        count = len(self.lanes)
+        return (
+            progress._replace(sums=zeros, counts=again),
+            {name: mean[:count] for name, mean in means.items()},
+        )
+
+    def to_host(self, progress: Progress) -> Progress:
+        """Plain numpy arrays, keys as their data: what a checkpoint can hold."""
+        return jax.device_get(jax.tree.map(_without_key, progress))
+
+    def from_host(self, saved: Progress) -> Progress:
+        """The inverse of `to_host`, laid out over this machine's devices."""
+        like = jax.eval_shape(_vmapped(_init), *self._inputs)
+        wrapped = jax.tree.map(
+            lambda x, to: (
+                jax.random.wrap_key_data(jnp.asarray(x))
+                if jnp.issubdtype(to.dtype, jax.dtypes.prng_key)
+                else x
+            ),
+            saved,
+            like,
+        )
+        return self._put(wrapped)
+
+    def host_shapes(self) -> Progress:
+        """Shapes and dtypes of what `to_host` returns."""
+        like = jax.eval_shape(_vmapped(_init), *self._inputs)
+        return jax.eval_shape(lambda tree: jax.tree.map(_without_key, tree), like)
+
+    def agent(self, progress: Progress, lane: int) -> tuple[Algorithm, Any]:
+        """One lane's algorithm and state, to act with."""
+        state = jax.tree.map(lambda leaf: leaf[lane], progress.state)
+        return self.lanes[lane].algorithm, state
+
+    def _put(self, tree: Any) -> Any:
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec("lanes")))
+
+    def _call(self, name: str, function: Any, *args: Any) -> Any:
+        program = self._compiled(name, function, args)
+        return jax.block_until_ready(program(*args))
+
+    def _compiled(
+        self,
+        name: str,
+        function: Any,
+        args: tuple[Any, ...],
+        donate: int | None = None,
+        shared: int = 0,
+    ) -> Any:
+        """The program of that name, compiled at its first use and timed.
+
+        `function` is written for one lane; its first `shared` arguments are the same
+        for all lanes.
+        """
+        if name not in self._programs:
+            began = time.perf_counter()
+            lanes, same = PartitionSpec("lanes"), PartitionSpec()
+            sharded = jax.shard_map(
+                _vmapped(function, shared),
+                mesh=self.mesh,
+                in_specs=(same,) * shared + (lanes,) * (len(args) - shared),
+                out_specs=lanes,
+                check_vma=False,
+            )
+            program = jax.jit(sharded, donate_argnums=() if donate is None else donate)
+            self._programs[name] = program.lower(*args).compile()
+            self.compile_seconds += time.perf_counter() - began
+        return self._programs[name]
+
+
+def _vmapped(function: Any, shared: int = 0) -> Any:
+    def lanes(*args: Any) -> Any:
+        axes = (None,) * shared + (0,) * (len(args) - shared)
+        return jax.vmap(function, in_axes=axes)(*args)
+
+    return lanes
+
+
+def _init(algorithm: Algorithm, seed: Array) -> Progress:
+    state = algorithm.init(seed_key(seed, TRAINING))
+    _, metrics = jax.eval_shape(algorithm.iterate, state)
+    zeros = {name: jnp.zeros(()) for name in metrics}
+    return Progress(state, zeros, jax.tree.map(jnp.copy, zeros))
+
+
+def _advance(iterations: Array, algorithm: Algorithm, progress: Progress) -> Progress:
+    def one(_: Array, progress: Progress) -> Progress:
+        state, metrics = algorithm.iterate(progress.state)
+        known = {name: ~jnp.isnan(value) for name, value in metrics.items()}
+        sums = {
+            name: progress.sums[name] + jnp.where(known[name], value, 0.0)
+            for name, value in metrics.items()
+        }
+        counts = {name: progress.counts[name] + known[name] for name in metrics}
+        return Progress(state, sums, counts)
+
+    return jax.lax.fori_loop(0, iterations, one, progress)
+
+
+def _evaluate(
+    games: int,
+    max_steps: int,
+    point: Array,
+    algorithm: Algorithm,
+    seed: Array,
+    state: Any,
+) -> tuple[dict[str, Games], Array]:
+    env = evaluation_env(algorithm.env)
+    given = algorithm.env_params
+    params = env.default_params if given is None else given
+    key = jax.random.fold_in(seed_key(seed, EVALUATION), point)
+    played = {}
+    for number, mode in enumerate(MODES):
+        act = partial(algorithm.act, state, greedy=mode == "greedy")
+        key_mode = jax.random.fold_in(key, number)
+        played[mode] = play(env, params, act, key_mode, games, max_steps)
+    floats = [
+        leaf
+        for leaf in jax.tree.leaves(state)
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
+    diverged = jnp.any(jnp.stack([jnp.any(jnp.isnan(leaf)) for leaf in floats]))
+    return played, diverged
+
+
+def _without_key(leaf: Any) -> Any:
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.key_data(leaf)
+    return leaf
