@@ -44,24 +44,29 @@ def curves(results: Results, variant: dict[str, Any], mode: str) -> Curves:
             f"no evaluation has the mode {mode!r}; use {' or '.join(known)}"
         )
     table = results.evaluations
-    rows = table[(table["variant"] == variant["name"]) & (table["mode"] == mode)]
-    points = rows.groupby(["seed", "agent_steps"])
-    grid = points[["score", "train_seconds"]].mean().unstack("agent_steps")
-    scores = grid["score"].to_numpy(np.float64)
-    steps = grid["score"].columns.to_numpy(np.int64)
-    # Whether the last point was played decides, not its value.
-    complete = np.isfinite(grid["train_seconds"].to_numpy(np.float64)[:, -1:]).all(
-        axis=1
+    rows = table.loc[(table["variant"] == variant["name"]) & (table["mode"] == mode)]
+    seeds, at_seed = np.unique(rows["seed"].to_numpy(np.int64), return_inverse=True)
+    steps, at_step = np.unique(
+        rows["agent_steps"].to_numpy(np.int64), return_inverse=True
     )
+    count = np.zeros([len(seeds), len(steps)])
+    np.add.at(count, (at_seed, at_step), 1)
+
+    def mean(column: str) -> NDArray[np.float64]:
+        total = np.zeros_like(count)
+        np.add.at(total, (at_seed, at_step), rows[column].to_numpy(np.float64))
+        return total / np.where(count > 0, count, np.nan)
+
+    complete = np.asarray(np.all(count[:, -1:] > 0, axis=1))
     budget = variant.get(
         "budget_agent_steps", results.description["budget_agent_steps"]
     )
     return Curves(
-        seeds=grid.index.to_numpy(np.int64),
+        seeds=seeds,
         steps=steps,
-        scores=scores,
-        seconds=grid["train_seconds"].to_numpy(np.float64),
+        scores=mean("score"),
+        seconds=mean("train_seconds"),
         complete=complete,
         finished=complete & bool(len(steps) and steps[-1] >= budget),
-        games=int(points.size().max()) if len(rows) else 0,
+        games=int(count.max(initial=0)),
     )

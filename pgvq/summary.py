@@ -1,16 +1,12 @@
 """One row per variant: final scores, how fast, how surely and at what cost."""
 
-import os
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from pgvq.curves import Curves, curves
-from pgvq.results import Results, load
+from pgvq.results import Results
 from pgvq.statistics import (
     bootstrap_interval,
     interquartile_mean,
@@ -86,20 +82,22 @@ def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, A
     """What the single games at the end, and the training's end, look like."""
     training = results.training[results.training["variant"] == name]
     table = results.evaluations
-    rows = table[
+    rows = table.loc[
         (table["variant"] == name)
         & (table["mode"] == mode)
-        & table["seed"].isin(found.seeds[found.finished])
+        & table["seed"].isin(found.seeds[found.finished].tolist())
         & (table["agent_steps"] == max(found.steps, default=0))
     ]
-    kinds = rows.groupby("seed")[["score", "length"]].nunique().max(axis="columns")
+    kinds = rows.groupby("seed")[["score", "length"]].nunique().to_numpy().max(axis=1)
     several = found.games > 1 and len(rows) > 0
     diverged = training.loc[training["diverged"], "seed"].nunique()
     return {
         "diverged": diverged if len(training) else None,
         "games": found.games,
-        "truncated": float(rows["truncated"].mean()) if len(rows) else np.nan,
-        "identical_games": float((kinds == 1).mean()) if several else np.nan,
+        "truncated": float(rows["truncated"].to_numpy().mean())
+        if len(rows)
+        else np.nan,
+        "identical_games": float(np.mean(kinds == 1)) if several else np.nan,
     }
 
 
