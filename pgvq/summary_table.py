@@ -113,14 +113,11 @@ def warnings(frame: pd.DataFrame) -> list[str]:
     for row in rows:
         name = row["variant"]
         if row["finished"] < row["seeds"]:
-            missing = row["seeds"] - row["finished"]
-            lines.append(
-                f"{name}: {missing} seeds are unfinished and not in the score."
-            )
+            of = f"{row['seeds'] - row['finished']} of {row['seeds']}"
+            lines.append(f"{name}: {of} seeds not finished and so not in the score.")
         if not _unknown(row["diverged"]) and row["diverged"]:
-            lines.append(
-                f"{name}: {row['diverged']} seeds diverged; they are counted in."
-            )
+            of = f"{row['diverged']} of {row['seeds']}"
+            lines.append(f"{name}: {of} seeds diverged; they count like the others.")
         if row["truncated"] > 0:
             share = percent(row["truncated"])
             lines.append(f"{name}: {share} of the games were cut off by the step cap.")
