@@ -14,7 +14,7 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
 from pgvq.envs.pong import Pong, PongParams
-from pgvq.envs.pong_rules import PongState
+from pgvq.envs.pong_state import PongState
 from pgvq.envs.vector import evaluation_env, vector_reset, vector_step
 from pgvq.types import InputError
 

@@ -5,11 +5,8 @@ and its users add: frame skip, sticky actions, no-op starts, the step cap, episo
 """
 
 import dataclasses
-import math
-import operator
-from difflib import get_close_matches
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,16 +14,19 @@ import numpy as np
 from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
+from jax.core import Tracer
 
+from pgvq.envs.checks import check_choice, check_integer, check_probability
 from pgvq.envs.pong_features import OBSERVATIONS, Observation
 from pgvq.envs.pong_rules import (
     FIRST_WAIT,
     MAX_POINTS,
     NOOP,
-    PongState,
+    Court,
     advance,
-    start_state,
+    start_court,
 )
+from pgvq.envs.pong_state import PongState, pack, unpack
 from pgvq.envs.vector import Stepped, evaluation_env, vector_reset, vector_step
 from pgvq.types import InputError, Key
 
@@ -44,7 +44,8 @@ class _Step(NamedTuple):
     """One agent step before any automatic reset; axes [...]."""
 
     state: PongState
-    reward: Array  # int32
+    court: Court  # the same, unpacked
+    reward: Array  # float32, points
     scored: Array  # bool: a point ended in one of the frames
     over: Array  # bool: the game ended
 
@@ -83,18 +84,18 @@ class Pong(environment.Environment[PongState, PongParams]):
     max_agent_steps: int = 27_000
 
     def __post_init__(self) -> None:
-        _check_choice("episode", self.episode, EPISODES)
-        _check_choice("observation", self.observation, tuple(OBSERVATIONS))
-        _check_integer("frame_skip", self.frame_skip, 1, None)
-        _check_integer("max_agent_steps", self.max_agent_steps, 1, None)
-        _check_integer(
+        check_choice("episode", self.episode, EPISODES)
+        check_choice("observation", self.observation, tuple(OBSERVATIONS))
+        check_integer("frame_skip", self.frame_skip, 1)
+        check_integer("max_agent_steps", self.max_agent_steps, 1)
+        check_integer(
             "points_to_win",
             self.points_to_win,
             1,
             MAX_POINTS,
             "Atari's own game ends at 21 and counts no further",
         )
-        _check_integer(
+        check_integer(
             "noop_max",
             self.noop_max,
             0,
@@ -102,7 +103,7 @@ class Pong(environment.Environment[PongState, PongParams]):
             f"the first serve comes {FIRST_WAIT} frames after a reset, and ALE's "
             "users start within 30",
         )
-        _check_probability(self.repeat_action_probability)
+        check_probability("repeat_action_probability", self.repeat_action_probability)
         if self.num_actions not in (3, 6):
             raise InputError(
                 f"num_actions={self.num_actions} is not an action set of Pong: use 6 "
@@ -122,7 +123,7 @@ class Pong(environment.Environment[PongState, PongParams]):
         """The same with other settings; `InputError` for an unknown one."""
         names = tuple(f.name for f in dataclasses.fields(self))
         for name in changes:
-            _check_choice("a setting", name, names)
+            check_choice("setting of Pong", name, names)
         return dataclasses.replace(self, **changes)
 
     @property
@@ -175,9 +176,8 @@ class Pong(environment.Environment[PongState, PongParams]):
         del params
         bits = jax.random.bits(key, (), jnp.uint32)
         stepped = self._advance(bits, state, self._checked(action))
-        obs = self._view.observe(stepped.state)
-        reward = stepped.reward.astype(jnp.float32)
-        return obs, stepped.state, reward, self._terminates(stepped), _info(stepped)
+        obs, terminated = self._view.observe(stepped.court), self._terminates(stepped)
+        return obs, stepped.state, stepped.reward, terminated, _info(stepped)
 
     def observe(
         self,
@@ -188,12 +188,12 @@ class Pong(environment.Environment[PongState, PongParams]):
     ) -> Array:
         """What the agent sees of a state; draws nothing from `key`."""
         del key, action, params
-        return self._view.observe(state)
+        return self._view.observe(state.court)
 
     def is_terminated(self, state: PongState, params: PongParams) -> Array:
         """Whether the game is over. A point is an event of a step, not of a state."""
         del params
-        return self._is_over(state)
+        return self._is_over(state.court)
 
     def action_space(self, params: PongParams | None = None) -> spaces.Discrete:
         """The `num_actions` actions."""
@@ -212,13 +212,14 @@ class Pong(environment.Environment[PongState, PongParams]):
 
     def _reset_from(self, bits: Array) -> tuple[Array, PongState]:
         """Start by the lower half of `bits` [...] uint32."""
-        state = start_state(self._noops(bits))
-        return self._view.observe(state), state
+        state = self._start(bits)
+        return self._view.observe(state.court), state
 
-    def _noops(self, bits: Array) -> Array:
-        """0..noop_max from the lower 16 bits; none is likelier by more than 0.05 %."""
-        low = (bits & 0xFFFF).astype(jnp.int32)
-        return (low * (self.noop_max + 1)) >> 16
+    def _start(self, bits: Array) -> PongState:
+        """0..noop_max frames after a reset; none is likelier by more than 0.05 %."""
+        low = (bits & np.uint32(0xFFFF)).astype(jnp.int32)
+        noops = (low * (self.noop_max + 1)) >> 16
+        return PongState(time=jnp.zeros_like(noops), words=pack(start_court(noops)))
 
     def _step_from(
         self, bits: Array, state: PongState, action: Array, params: PongParams
@@ -231,44 +232,52 @@ class Pong(environment.Environment[PongState, PongParams]):
         stepped = self._advance(bits, state, action)
         truncated = self.is_truncated(stepped.state, params)
         terminated = self._terminates(stepped)
-        final_obs = self._view.observe(stepped.state)
-        start_obs, start = self._reset_from(bits)
         resets = stepped.over | truncated
-        new_state = jax.tree.map(
-            lambda a, b: jnp.where(resets, a, b), start, stepped.state
+        next_state = jax.tree.map(
+            lambda start, on: jnp.where(resets, start, on),
+            self._start(bits),
+            stepped.state,
         )
-        axes = tuple(range(jnp.ndim(resets), final_obs.ndim))
-        obs = jnp.where(jnp.expand_dims(resets, axes), start_obs, final_obs)
+        obs = self._view.observe(next_state.court)
         info = _info(stepped) | {
             "terminated": terminated,
             "truncated": truncated,
-            "final_observation": final_obs,
+            "final_observation": self._view.observe(stepped.court),
         }
-        reward = stepped.reward.astype(jnp.float32)
-        return obs, new_state, reward, terminated, truncated, info
+        return obs, next_state, stepped.reward, terminated, truncated, info
 
     def _advance(self, bits: Array, state: PongState, action: Array) -> _Step:
         """The frames of one agent step by the upper half of `bits` [...]."""
         action = jnp.clip(action, 0, self.num_actions - 1).astype(jnp.int32)
         if self.num_actions == 3:
             action = jnp.where(action > 0, action + 1, NOOP)  # skips FIRE
-        sticky = (bits >> 16).astype(jnp.int32)
-        held, reward, scored = state.action, jnp.int32(0), jnp.bool_(False)
-        for frame in range(self.frame_skip):
-            # Once the new action was taken, to repeat it changes nothing. So the
-            # old one lasts a geometric number of frames and one draw decides.
-            limit = round(65536 * self.repeat_action_probability ** (frame + 1))
-            executed = jnp.where(sticky < limit, held, action) if limit else action
-            moved, points = advance(state, executed)
-            over = self._is_over(state)
-            state = jax.tree.map(lambda a, b, o=over: jnp.where(o, a, b), state, moved)
-            points = jnp.where(over, 0, points)
-            reward, scored = reward + points, scored | (points != 0)
-        state = cast(PongState, state.replace(time=state.time + 1))
-        return _Step(state, reward, scored, self._is_over(state))
+        sticky = (bits >> np.uint32(16)).astype(jnp.int32)
+        # Once the new action was taken, to repeat it changes nothing. So the old one
+        # lasts a geometric number of frames and one draw decides.
+        limits = 65536 * self.repeat_action_probability ** np.arange(
+            1, self.frame_skip + 1
+        )
+        limits = jnp.asarray(limits.round().astype(np.int32))
+        before = state.court
 
-    def _is_over(self, state: PongState) -> Array:
-        return jnp.maximum(state.enemy_score, state.player_score) >= self.points_to_win
+        def frame(number: Array, words: tuple[Array, ...]) -> tuple[Array, ...]:
+            court = unpack(words)
+            executed = jnp.where(sticky < limits[number], before.action, action)
+            over, moved = self._is_over(court), pack(advance(court, executed))
+            return tuple(
+                jnp.where(over, a, b) for a, b in zip(words, moved, strict=True)
+            )
+
+        words = jax.lax.fori_loop(0, self.frame_skip, frame, state.words)
+        state = PongState(time=state.time + 1, words=words)
+        court = unpack(words)
+        won = court.player_score - before.player_score
+        lost = court.enemy_score - before.enemy_score
+        reward = (won - lost).astype(jnp.float32)
+        return _Step(state, court, reward, won + lost > 0, self._is_over(court))
+
+    def _is_over(self, court: Court) -> Array:
+        return jnp.maximum(court.enemy_score, court.player_score) >= self.points_to_win
 
     def _terminates(self, stepped: _Step) -> Array:
         return stepped.scored if self.episode == "point" else stepped.over
@@ -281,7 +290,7 @@ class Pong(environment.Environment[PongState, PongParams]):
                 f"an action of dtype {given.dtype} is no action of Pong: give "
                 f"integers 0..{self.num_actions - 1}"
             )
-        if not isinstance(given, jax.core.Tracer) and given.size:
+        if not isinstance(given, Tracer) and given.size:
             low, high = int(given.min()), int(given.max())
             if low < 0 or high >= self.num_actions:
                 raise InputError(
@@ -292,8 +301,7 @@ class Pong(environment.Environment[PongState, PongParams]):
 
 
 def _info(stepped: _Step) -> dict[Any, Any]:
-    state = stepped.state
-    score = state.player_score - state.enemy_score
+    score = stepped.court.player_score - stepped.court.enemy_score
     return {"score": score, "game_over": stepped.over}
 
 
@@ -326,36 +334,3 @@ def _(
 def _(env: Pong) -> Pong:
     """Complete games, whatever an episode is in training."""
     return env.replace(episode="game")
-
-
-def _check_choice(what: str, given: object, choices: tuple[str, ...]) -> None:
-    if given in choices:
-        return
-    close = get_close_matches(str(given), choices, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise InputError(f"{given!r} is not {what} of Pong: {hint}one of {choices}")
-
-
-def _check_integer(
-    name: str, given: object, low: int, high: int | None, why: str = ""
-) -> None:
-    try:
-        value = operator.index(cast(int, given))
-    except TypeError:
-        raise InputError(f"{name}={given!r} is not an integer: give one") from None
-    if value < low or (high is not None and value > high):
-        allowed = f"at least {low}" if high is None else f"{low}..{high}"
-        because = f" ({why})" if why else ""
-        raise InputError(f"{name}={value} is impossible{because}: use {allowed}")
-
-
-def _check_probability(given: object) -> None:
-    try:
-        value = float(cast(float, given))
-    except (TypeError, ValueError):
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise InputError(
-            f"repeat_action_probability={given!r} is not a probability: use 0 (never "
-            "repeat) to 1, 0.25 as in ALE v5"
-        )

@@ -1,4 +1,4 @@
-"""What the agent sees of a game of Pong: short vectors of numbers about it.
+"""What the agent sees of a game of Pong: a short vector of numbers.
 
 `OBSERVATIONS` is the place for further ways to see the game, pixels for example.
 """
@@ -15,70 +15,75 @@ from pgvq.envs.pong_rules import (
     MAX_VY,
     PADDLE_CENTRE,
     PADDLE_MAX,
-    PLAYER_BOTTOM,
-    PLAYER_TOP,
     WAIT,
-    PongState,
+    Court,
     direction,
     is_fire,
     paddle_reading,
 )
 
-# Only constants normalise, so an observation is a function of the state alone. Sums
-# and offsets of coordinates are integers until the last multiplication.
-FEATURES: dict[str, Callable[[PongState, Array], Array]] = {
-    # name: about -1 .. +1, from the state and whether a ball is in play
-    "ball_x": lambda s, live: (s.x - 128) * live * (1 / 77),  # left .. right
-    "ball_y": lambda s, live: (s.y - 126) * live * (1 / 82),  # top .. bottom wall
-    # While there is no ball, these two are what it will be served with.
-    "ball_vx": lambda s, live: _velocity_x(s, live) * (-1 / MAX_VX),  # > 0 to the agent
-    "ball_vy": lambda s, live: _velocity_y(s, live) * (1 / MAX_VY),  # > 0 is down
-    "in_play": lambda s, live: live * 1.0,  # 0 or 1
-    "serve_timer": lambda s, live: s.timer * (1 / WAIT),  # 0 .. 1, frames until serve
-    "player": lambda s, live: (
-        (s.player - PLAYER_MID) * (2 / PLAYER_SPAN)
-    ),  # top..bottom
-    # Where the paddle goes in the next frame, and in the end if the knob rests: it
-    # lags behind the knob, and the console reads that only when the clock is even.
-    "player_step": lambda s, live: (s.target - s.player) * (1 / 16),
-    "player_pull": lambda s, live: (paddle_reading(s.resistance) - s.target) * (1 / 32),
-    "knob": lambda s, live: (s.resistance - PADDLE_CENTRE) * (1 / KNOB_SPAN),
-    "enemy": lambda s, live: (s.enemy - 104) * (1 / 104),
-    # Contact is a matter of 18 pixels of 160, so the two offsets are drawn large:
-    # 32 pixels and more off the paddle's middle are +-1.
-    "player_offset": lambda s, live: _offset(s.y - s.player - 6) * live,
-    "enemy_offset": lambda s, live: _offset(s.y - s.enemy - 5) * live,
-    "last_move": lambda s, live: direction(s.action) * 1.0,  # -1 up, +1 down
-    "last_fire": lambda s, live: is_fire(s.action) * 1.0,  # 0 or 1
-    # The clock matters modulo 8: the knob is read every second frame and the enemy
-    # rests every eighth. Two triangle waves, a quarter apart, are its cosine and sine.
-    "clock_even": lambda s, live: ((s.clock & 1) == 0) * 1.0,
-    "clock_cosine": lambda s, live: _wave(s.clock),
-    "clock_sine": lambda s, live: _wave(s.clock + 6),
-}
-PLAYER_MID = (PLAYER_TOP + PLAYER_BOTTOM) // 2
-PLAYER_SPAN = PLAYER_BOTTOM - PLAYER_TOP
-KNOB_SPAN = PADDLE_MAX - PADDLE_CENTRE
+
+class Features(NamedTuple):
+    """The entries of the vector, in order; each [...], about -1 .. +1.
+
+    They make the game Markov for the agent: all that the rules depend on is here but
+    the scores, which only end it. Lengths are in pixels, times in frames.
+    """
+
+    ball_x: Array  # -1 left .. +1 right end, 77 pixels; 0 while there is no ball
+    ball_y: Array  # -1 upper .. +1 lower wall, 82 pixels; 0 while there is no ball
+    ball_vx: Array  # > 0 towards the agent, of 4 pixels a frame; before a serve the
+    ball_vy: Array  # > 0 down, of 3 pixels a frame;  velocity it will be served with
+    in_play: Array  # 0 or 1: whether there is a ball
+    serve_timer: Array  # 0 .. 1, of 63 frames until the serve
+    player: Array  # -1 top .. +1 bottom, 83 pixels: the agent's paddle
+    player_step: Array  # of 16 pixels: its move in the next frame
+    player_pull: Array  # of 32 pixels: its way still to go if the knob rests
+    knob: Array  # -1 up .. +1 down: the knob's resistance, between its two stops
+    enemy: Array  # -1 top .. +1 bottom, 104 pixels: the opponent's paddle
+    player_offset: Array  # ball below the middle of the agent's paddle; 32 pixels
+    enemy_offset: Array  # and of the opponent's, both cut at +-1; 0 without a ball
+    last_move: Array  # -1 up, +1 down, 0: the action executed last
+    last_fire: Array  # 0 or 1: whether it held FIRE
+    clock_even: Array  # 0 or 1: the console reads the knob every second frame
+    clock_cosine: Array  # and the opponent rests every eighth: two triangle waves
+    clock_sine: Array  # of period 8, a quarter apart
 
 
-def features(state: PongState) -> Array:
-    """The vector of `FEATURES` for a state with axes [...], [..., 18] float32."""
-    live = (state.timer == 0).astype(jnp.int32)
-    return jnp.stack(
-        [f(state, live).astype(jnp.float32) for f in FEATURES.values()], -1
+def features(court: Court) -> Array:
+    """The vector of `Features` for a court with axes [...], [..., 18] float32.
+
+    Only constants normalise. Contact is a matter of 18 pixels out of 160, so the two
+    offsets are drawn large.
+    """
+    c = court
+    live = c.timer == 0
+    serve_vx, serve_vy = jnp.where(c.vx >= 0, 1, -1), jnp.where(c.vy < 0, -1, 1)
+    columns = Features(
+        ball_x=jnp.where(live, c.x - 128, 0) * (1 / 77),
+        ball_y=jnp.where(live, c.y - 126, 0) * (1 / 82),
+        ball_vx=jnp.where(live, c.vx, serve_vx) * (-1 / MAX_VX),
+        ball_vy=jnp.where(live, c.vy, serve_vy) * (1 / MAX_VY),
+        in_play=live,
+        serve_timer=c.timer * (1 / WAIT),
+        player=(c.player - 121) * (1 / 83),
+        player_step=(c.target - c.player) * (1 / 16),
+        player_pull=(paddle_reading(c.resistance) - c.target) * (1 / 32),
+        knob=(c.resistance - PADDLE_CENTRE) * (1 / (PADDLE_MAX - PADDLE_CENTRE)),
+        enemy=(c.enemy - 104) * (1 / 104),
+        player_offset=_offset(live, c.y - c.player - 6),
+        enemy_offset=_offset(live, c.y - c.enemy - 5),
+        last_move=direction(c.action),
+        last_fire=is_fire(c.action),
+        clock_even=1 - (c.clock & 1),
+        clock_cosine=_wave(c.clock),
+        clock_sine=_wave(c.clock + 6),
     )
+    return jnp.stack([column.astype(jnp.float32) for column in columns], -1)
 
 
-def _velocity_x(s: PongState, live: Array) -> Array:
-    return jnp.where(live > 0, s.vx, jnp.where(s.vx >= 0, 1, -1))
-
-
-def _velocity_y(s: PongState, live: Array) -> Array:
-    return jnp.where(live > 0, s.vy, jnp.where(s.vy < 0, -1, 1))
-
-
-def _offset(pixels: Array) -> Array:
-    return jnp.clip(pixels, -32, 32) * (1 / 32)
+def _offset(live: Array, pixels: Array) -> Array:
+    return jnp.where(live, jnp.clip(pixels, -32, 32), 0) * (1 / 32)
 
 
 def _wave(clock: Array) -> Array:
@@ -89,7 +94,7 @@ def _wave(clock: Array) -> Array:
 class Observation(NamedTuple):
     """One way to see a game."""
 
-    observe: Callable[[PongState], Array]  # state [...] -> [..., *shape]
+    observe: Callable[[Court], Array]  # court [...] -> [..., *shape]
     shape: tuple[int, ...]
     dtype: type[np.generic]
     low: float
@@ -99,6 +104,6 @@ class Observation(NamedTuple):
 
 OBSERVATIONS: dict[str, Observation] = {
     "features": Observation(
-        features, (len(FEATURES),), np.float32, -1.25, 1.25, tuple(FEATURES)
+        features, (len(Features._fields),), np.float32, -1.25, 1.25, Features._fields
     ),
 }

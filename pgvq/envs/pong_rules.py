@@ -9,11 +9,9 @@ is the right paddle. The numbers were measured from the Arcade Learning Environm
 (ALE) and `tests/envs` holds every variable of every frame against it.
 """
 
-from typing import cast
+from typing import NamedTuple
 
 import jax.numpy as jnp
-from flax import struct
-from gymnax.environments import environment
 from jax import Array, lax
 
 PADDLE_MIN, PADDLE_MAX, PADDLE_SPEED = 27_450, 790_196, 23_000  # ohms, ohms per frame
@@ -30,14 +28,12 @@ MAX_POINTS = 21
 NOOP, FIRE, RIGHT, LEFT, RIGHTFIRE, LEFTFIRE = range(6)
 
 
-@struct.dataclass
-class PongState(environment.EnvState):
-    """One game, or many with common leading axes; every field is int32.
+class Court(NamedTuple):
+    """All that one frame of a game knows; every field [...] int32.
 
     In brackets the address in the console's memory where the same number stands.
     """
 
-    time: Array  # agent steps taken in this game
     resistance: Array  # of the agent's knob, PADDLE_MIN..PADDLE_MAX; not in memory
     target: Array  # [60] the smoothed knob, where the player stands next frame
     player: Array  # [51] the agent's paddle
@@ -75,7 +71,7 @@ def paddle_reading(resistance: Array) -> Array:
     return jnp.maximum(2 * lines, PLAYER_TOP)
 
 
-def start_state(noops: Array) -> PongState:
+def start_court(noops: Array) -> Court:
     """The game `noops` [...] frames (at most 58) after a reset, all of them NOOP.
 
     Until the first serve only the enemy moves: to the top, resting when the clock
@@ -83,8 +79,7 @@ def start_state(noops: Array) -> PongState:
     """
     zero = jnp.zeros_like(noops)
     rests = (noops + 6) >> 3
-    return PongState(
-        time=zero,
+    return Court(
         resistance=zero + PADDLE_CENTRE,
         target=zero + 109,
         player=zero + 109,
@@ -102,80 +97,78 @@ def start_state(noops: Array) -> PongState:
     )
 
 
-def advance(state: PongState, action: Array) -> tuple[PongState, Array]:
-    """One frame. `action` [...] int32 of the minimal set; the reward is [...] int32."""
+def advance(court: Court, action: Array) -> Court:
+    """One frame, `action` [...] int32 of the minimal set executed in it."""
     resistance = jnp.clip(
-        state.resistance + PADDLE_SPEED * direction(action), PADDLE_MIN, PADDLE_MAX
+        court.resistance + PADDLE_SPEED * direction(action), PADDLE_MIN, PADDLE_MAX
     )
-    clock = (state.clock + 1) & 255
-    state, reward = _advance_ball(state)
+    clock = (court.clock + 1) & 255
+    court = _advance_ball(court)
 
     rests = (clock & 7) == 1
-    enemy = state.enemy + jnp.where(rests, 0, 2 * jnp.sign(state.y - state.enemy))
+    enemy = court.enemy + jnp.where(rests, 0, 2 * jnp.sign(court.y - court.enemy))
     # The console reads the knob every second frame, halves the way to it, and draws
     # the paddle one frame late.
     reads = (clock & 1) == 0
-    target = (state.target + paddle_reading(resistance)) >> 1
-    state = state.replace(
+    target = (court.target + paddle_reading(resistance)) >> 1
+    return court._replace(
         resistance=resistance,
         clock=clock,
         enemy=enemy,
-        player=state.target,
-        target=jnp.where(reads, target, state.target),
+        player=court.target,
+        target=jnp.where(reads, target, court.target),
         action=action,
     )
-    return cast(PongState, state), reward
 
 
-def _advance_ball(state: PongState) -> tuple[PongState, Array]:
-    """Wait, score, or play: ball, timer and scores after one frame, and the reward."""
-    waits = state.timer > 0
-    serves = state.timer == 1
-    lost = ~waits & (state.x >= RIGHT_OUT)
-    won = ~waits & (state.x <= LEFT_OUT)
+def _advance_ball(court: Court) -> Court:
+    """Wait, score, or play: ball, timer and scores after one frame."""
+    waits = court.timer > 0
+    serves = court.timer == 1
+    lost = ~waits & (court.x >= RIGHT_OUT)
+    won = ~waits & (court.x <= LEFT_OUT)
     scores = lost | won
-    vx, vy, y, contact = _bounce(state)
+    vx, vy, y, contact = _bounce(court)
     # The velocity with which the ball left the court decides the next serve.
-    serve_vx = jnp.where(state.vx >= 0, 1, -1)
-    serve_vy = jnp.where(state.vy < 0, -1, 1)
+    serve_vx = jnp.where(court.vx >= 0, 1, -1)
+    serve_vy = jnp.where(court.vy < 0, -1, 1)
     moves = ~waits & ~scores
 
     def pick(served: Array | int, played: Array, otherwise: Array | int) -> Array:
         return jnp.where(serves, served, jnp.where(moves, played, otherwise))
 
-    state = state.replace(
-        x=pick(SERVE_X - serve_vx, state.x - vx, state.x),
-        y=pick(SERVE_Y + serve_vy, y + vy, jnp.where(waits, 0, state.y)),
-        vx=pick(serve_vx, vx, state.vx),
-        vy=pick(serve_vy, vy, state.vy),
-        timer=jnp.where(scores, WAIT, jnp.maximum(state.timer - 1, 0)),
-        enemy=jnp.where(serves, SERVE_Y, state.enemy),
-        enemy_score=state.enemy_score + lost,
-        player_score=state.player_score + won,
-        hits=pick(0, state.hits + contact, state.hits),
+    return court._replace(
+        x=pick(SERVE_X - serve_vx, court.x - vx, court.x),
+        y=pick(SERVE_Y + serve_vy, y + vy, jnp.where(waits, 0, court.y)),
+        vx=pick(serve_vx, vx, court.vx),
+        vy=pick(serve_vy, vy, court.vy),
+        timer=jnp.where(scores, WAIT, jnp.maximum(court.timer - 1, 0)),
+        enemy=jnp.where(serves, SERVE_Y, court.enemy),
+        enemy_score=court.enemy_score + lost,
+        player_score=court.player_score + won,
+        hits=pick(0, (court.hits + contact) & 255, court.hits),
     )
-    return cast(PongState, state), won.astype(jnp.int32) - lost
 
 
-def _bounce(state: PongState) -> tuple[Array, Array, Array, Array]:
+def _bounce(court: Court) -> tuple[Array, Array, Array, Array]:
     """Velocity, height and contact of a ball in play, before it moves.
 
     Collisions are judged by the last frame's picture, at most one in a frame. One
     that still overlaps collides again in the next frame: steeper, and with the
     button held faster, each time.
     """
-    x, y, vx, vy = state.x, state.y, state.vx, state.vy
+    x, y, vx, vy = court.x, court.y, court.vx, court.vy
     top = y <= TOP_WALL
     bottom = ~top & (y >= BOTTOM_WALL)
     free = ~(top | bottom)
-    from_top = y - ((state.player + 1) & ~1)
+    from_top = y - ((court.player + 1) & ~1)
     player = free & (x >= 188) & (x <= 192) & (from_top >= -2) & (from_top <= 15)
-    below = y - state.enemy
+    below = y - court.enemy
     enemy = free & (x >= 64) & (x <= 68) & (below >= -4) & (below <= 14)
 
     speed = jnp.abs(vx)
-    faster = jnp.minimum(speed + is_fire(state.action), MAX_VX)
-    height = jnp.where(player, state.player, state.enemy)
+    faster = jnp.minimum(speed + is_fire(court.action), MAX_VX)
+    height = jnp.where(player, court.player, court.enemy)
     deflected = ((y - height - 1) >> 2) - 1  # floor of a quarter
     contact = player | enemy
     steep = jnp.abs(vy)
