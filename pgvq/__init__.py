@@ -6,6 +6,9 @@ devices.set_up()  # before anything starts JAX, as importing gymnax does
 
 from pgvq.algorithms import ALGORITHMS, DQN, REINFORCE, ActorCritic  # noqa: E402
 from pgvq.envs import Pong, make  # noqa: E402
+from pgvq.experiment import Experiment, sweep  # noqa: E402
+from pgvq.results import Results, load  # noqa: E402
+from pgvq.runner import run, train  # noqa: E402
 from pgvq.types import InputError  # noqa: E402
 
 __version__ = "0.1.0"
@@ -15,7 +18,13 @@ __all__ = [
     "DQN",
     "REINFORCE",
     "ActorCritic",
+    "Experiment",
     "InputError",
     "Pong",
+    "Results",
+    "load",
     "make",
+    "run",
+    "sweep",
+    "train",
 ]

@@ -243,19 +243,30 @@ def _evaluate(
     env = evaluation_env(algorithm.env)
     given = algorithm.env_params
     params = env.default_params if given is None else given
+
+    def act(obs: Array, key: Key) -> Array:
+        # One mode after the other along the axis of games: the rules compile once.
+        keys = jax.random.split(key, len(MODES))
+        parts = jnp.split(obs, len(MODES))
+        actions = [
+            algorithm.act(state, part, key, greedy=mode == "greedy")
+            for mode, part, key in zip(MODES, parts, keys, strict=True)
+        ]
+        return jnp.concatenate(actions)
+
     key = jax.random.fold_in(seed_key(seed, EVALUATION), point)
-    played = {}
-    for number, mode in enumerate(MODES):
-        act = partial(algorithm.act, state, greedy=mode == "greedy")
-        key_mode = jax.random.fold_in(key, number)
-        played[mode] = play(env, params, act, key_mode, games, max_steps)
+    played = play(env, params, act, key, games * len(MODES), max_steps)
+    by_mode = [
+        jax.tree.map(lambda leaf, i=i: leaf[i * games : (i + 1) * games], played)
+        for i in range(len(MODES))
+    ]
     floats = [
         leaf
         for leaf in jax.tree.leaves(state)
         if jnp.issubdtype(leaf.dtype, jnp.floating)
     ]
     diverged = jnp.any(jnp.stack([jnp.any(jnp.isnan(leaf)) for leaf in floats]))
-    return played, diverged
+    return dict(zip(MODES, by_mode, strict=True)), diverged
 
 
 def _without_key(leaf: Any) -> Any:

@@ -7,7 +7,7 @@ learning.
 
 import abc
 import math
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,8 @@ class Algorithm(Protocol):
     The object is its own configuration, a frozen pytree dataclass. Its state holds no
     NaN unless learning has diverged.
     """
+
+    family: ClassVar[str]  # "policy gradient", "Q-learning" or a word of its own
 
     @property
     def env(self) -> Environment: ...
@@ -83,6 +85,8 @@ class TrainState(NamedTuple):
 
 class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
     """Owns collection: each iteration is a rollout of `[T, N]` and one `update`."""
+
+    family: ClassVar[str] = "other"
 
     env: Environment = static(Pong(episode="point"), "the environment")
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})

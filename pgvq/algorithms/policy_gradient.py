@@ -5,7 +5,7 @@ the policy, the optimiser and its schedule.
 """
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ class PolicyLearner(NamedTuple):
 class PolicyGradient(RolloutAlgorithm, kw_only=True):
     """One gradient step on `loss` per rollout, taken with the policy that made it."""
 
-    family = "policy gradient"
+    family: ClassVar[str] = "policy gradient"
 
     torso: nn.Module = static(MLP((64, 64)), "network below the heads")
     learning_rate: float = leaf(1e-3, "of Adam, at the beginning")

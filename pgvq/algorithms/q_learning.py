@@ -4,9 +4,8 @@ A member writes `init_learner` and `update`; the family owns the network, explor
 and the uniform steps that fill a replay before learning starts.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
@@ -31,7 +30,7 @@ class QLearner(NamedTuple):
 class QLearning(RolloutAlgorithm, kw_only=True):
     """Epsilon-greedy behaviour around a network of action values."""
 
-    family = "Q-learning"
+    family: ClassVar[str] = "Q-learning"
 
     torso: nn.Module = static(MLP((64, 64)), "network below the action values")
     learning_rate: float = leaf(1e-3, "of Adam, at the beginning")

@@ -1,0 +1,259 @@
+"""Experiments: what is compared, on what budget, and how it is described.
+
+    Experiment(
+        name="pong",
+        algorithms=[REINFORCE(), ActorCritic(), *sweep(DQN(), learning_rate=[1e-3, 3e-4])],
+        steps=2e6,
+        seeds=5,
+    )
+
+Every algorithm gets the same budget in agent steps, the same evaluation and the same
+seeds. `pgvq.runner.run` trains it.
+"""
+
+import dataclasses
+import difflib
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+from gymnax.environments import spaces
+
+from pgvq.algorithms import ALGORITHMS
+from pgvq.algorithms.base import Algorithm, RolloutAlgorithm
+from pgvq.envs import Pong
+from pgvq.training import MODES, Lane
+from pgvq.types import InputError
+
+RANDOM_PLAY = -20.3  # mean score of uniform actions in Atari's Pong, over 2,048 games
+MAX_STEPS = 2**31 - 1  # counters are int32
+
+
+def sweep(algorithm: Any, **values: Iterable[Any]) -> dict[str, Any]:
+    """The grid of an algorithm over values of its fields: name to algorithm.
+
+    Values of float fields train as lanes of one program, values of other fields as one
+    program each.
+
+    Raises:
+        InputError: a field is unknown, or a list of values is empty or one value.
+    """
+    for field, options in values.items():
+        check_field(algorithm, field)
+        if isinstance(options, str) or not isinstance(options, Iterable):
+            raise InputError(
+                f"sweep: {field}={options!r} must be a list of values; use [{options!r}]"
+            )
+    grid = [dict(zip(values, point, strict=True)) for point in _product(values)]
+    if not grid:
+        raise InputError(
+            "sweep: a field has an empty list of values; give at least one"
+        )
+    return {
+        " ".join([_name(algorithm), *(f"{k}={_short(v)}" for k, v in point.items())]): (
+            algorithm.replace(**point)
+        )
+        for point in grid
+    }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A comparison of algorithms under one budget and one evaluation.
+
+    Raises `InputError` at construction for what cannot be trained.
+    """
+
+    name: str
+    # By name, or a list of algorithms and of what `sweep` returns; names are then made.
+    algorithms: Mapping[str, Algorithm] | Sequence[Algorithm | Mapping[str, Algorithm]]
+    steps: float  # budget of each run, agent steps; met up to one iteration, upwards
+    seeds: int = 5  # runs per algorithm: seeds 0 .. seeds - 1
+    evaluations: int = 20  # evaluation points after the one before learning
+    games: int = 10  # complete games per seed, evaluation point and mode
+    max_game_steps: int = 27_000  # agent steps after which a game counts as truncated
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        for field in ("seeds", "evaluations", "games", "max_game_steps"):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(
+                    f"{field}={value!r} must be a whole number, at least 1"
+                )
+        object.__setattr__(self, "algorithms", named(self.algorithms))
+        if not isinstance(self.steps, int | float) or not 0 < self.steps <= MAX_STEPS:
+            raise InputError(
+                f"steps={self.steps!r} must be a number of agent steps between 1 and "
+                f"{MAX_STEPS} (counters are int32)"
+            )
+        for name, algorithm in self.variants.items():
+            check_algorithm(name, algorithm)
+            least = algorithm.initial_steps + algorithm.steps_per_iteration
+            if self.steps < least:
+                raise InputError(
+                    f"steps={self.steps:g} is less than what {name} takes until its "
+                    f"first update, {least} agent steps; give more, or make its "
+                    "num_envs, rollout_length or warmup_steps smaller"
+                )
+
+    @property
+    def variants(self) -> dict[str, Algorithm]:
+        """The algorithms by name, with schedules laid out over the budget."""
+        return {
+            name: algorithm.replace(budget=float(self.steps))
+            if isinstance(algorithm, RolloutAlgorithm)
+            else algorithm
+            for name, algorithm in named(self.algorithms).items()
+        }
+
+    def replace(self, **changes: Any) -> "Experiment":
+        """The same experiment with some fields changed, and checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def points(self, algorithm: Algorithm) -> list[int]:
+        """Iterations after which an algorithm is evaluated, the first of them 0.
+
+        Evenly spaced; the last is the first at which the budget is met.
+        """
+        left = self.steps - algorithm.initial_steps
+        total = math.ceil(left / algorithm.steps_per_iteration)
+        marks = range(self.evaluations + 1)
+        return sorted({round(total * i / self.evaluations) for i in marks})
+
+    def batches(self, wanted: Iterable[tuple[str, int]]) -> list[list[Lane]]:
+        """Lanes for `wanted` variants and seeds, grouped by what trains in one program."""
+        groups: dict[Any, list[Lane]] = {}
+        variants = self.variants
+        for name, seed in wanted:
+            structure = jax.tree.structure(variants[name])
+            groups.setdefault(structure, []).append(Lane(name, variants[name], seed))
+        return list(groups.values())
+
+    def describe(self) -> dict[str, Any]:
+        """Everything resolved, as `experiment.json` keeps it; seeds are no part of it."""
+        variants = self.variants
+        first = next(iter(variants.values()))
+        return {
+            "name": self.name,
+            "title": self.title or self.name,
+            "budget_agent_steps": int(self.steps),
+            "variants": [
+                {
+                    "name": name,
+                    "algorithm": type(algorithm).__name__,
+                    "family": algorithm.family,
+                    "fields": _fields(algorithm),
+                }
+                for name, algorithm in variants.items()
+            ],
+            "environment": {"name": first.env.name, "repr": repr(first.env)},
+            "evaluation": {
+                "points": self.evaluations,
+                "games": self.games,
+                "modes": list(MODES),
+                "max_game_steps": self.max_game_steps,
+            },
+            "score": _score(first.env),
+        }
+
+
+def named(algorithms: Any) -> dict[str, Algorithm]:
+    """Algorithms by name, from a mapping or a list of algorithms and mappings.
+
+    Raises:
+        InputError: there are none, or two of one name.
+    """
+    if isinstance(algorithms, Mapping):
+        pairs = list(algorithms.items())
+    elif isinstance(algorithms, Sequence) and not isinstance(algorithms, str):
+        parts = [a if isinstance(a, Mapping) else {_name(a): a} for a in algorithms]
+        pairs = [pair for part in parts for pair in part.items()]
+    else:
+        raise InputError(
+            f"algorithms={algorithms!r} must be a list of algorithms such as "
+            "[REINFORCE(), DQN()], or a dict from names to algorithms"
+        )
+    if not pairs:
+        raise InputError("an experiment needs at least one algorithm")
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"two algorithms are called {name!r}; give a dict from names to "
+                "algorithms to tell them apart"
+            )
+    return dict(pairs)
+
+
+def check_algorithm(name: str, algorithm: Any) -> None:
+    """Raises `InputError` unless this can be trained."""
+    if isinstance(algorithm, type):
+        raise InputError(f"{name} is a class; make an algorithm of it: {name}()")
+    if not isinstance(algorithm, Algorithm):
+        raise InputError(
+            f"{name} is no algorithm: {type(algorithm).__name__} lacks one of "
+            "family, env, env_params, initial_steps, steps_per_iteration, "
+            "updates_per_iteration, init, iterate, act"
+        )
+    env = algorithm.env
+    if not isinstance(env.action_space(env.default_params), spaces.Discrete):
+        raise InputError(
+            f"{name}: {env.name} has continuous actions and these algorithms choose "
+            "among discrete ones; use an environment such as CartPole-v1"
+        )
+    for field in dataclasses.fields(algorithm):
+        value = getattr(algorithm, field.name)
+        sweepable = field.metadata.get("pytree_node", True) and field.type is float
+        if sweepable and not (isinstance(value, int | float) and math.isfinite(value)):
+            raise InputError(
+                f"{name}: {field.name}={value!r} is not a finite number; give one"
+            )
+
+
+def check_field(algorithm: Any, field: str) -> None:
+    """Raises `InputError` with the nearest name unless the algorithm has the field."""
+    fields = [f.name for f in dataclasses.fields(algorithm)]
+    if field not in fields:
+        close = difflib.get_close_matches(field, fields, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(fields)}"
+        raise InputError(f"{type(algorithm).__name__} has no field {field!r}: {hint}")
+
+
+def _product(values: Mapping[str, Iterable[Any]]) -> Iterable[tuple[Any, ...]]:
+    return itertools.product(*[list(options) for options in values.values()])
+
+
+def _name(algorithm: Any) -> str:
+    """The name in `ALGORITHMS`, else the class's own."""
+    for name, kind in ALGORITHMS.items():
+        if type(algorithm) is kind:
+            return name
+    return getattr(algorithm, "__name__", type(algorithm).__name__)
+
+
+def _short(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return "".join(c if c.isalnum() or c in "_.,=+@()[]-" else "-" for c in text)
+
+
+def _fields(algorithm: Any) -> dict[str, Any]:
+    plain = (bool, int, float, str, type(None))
+    values = {f.name: getattr(algorithm, f.name) for f in dataclasses.fields(algorithm)}
+    return {
+        name: value if isinstance(value, plain) else " ".join(repr(value).split())
+        for name, value in values.items()
+    }
+
+
+def _score(env: Any) -> dict[str, Any]:
+    if isinstance(env, Pong) and env.points_to_win == 21:
+        return {
+            "label": "score (points won minus points lost, per game)",
+            "random": RANDOM_PLAY,
+            "parity": 0.0,
+            "perfect": 21.0,
+        }
+    return {"label": "return", "random": None, "parity": None, "perfect": None}

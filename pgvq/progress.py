@@ -1,0 +1,33 @@
+"""What a running experiment tells: the calls that a reporter may answer."""
+
+from typing import TYPE_CHECKING
+
+from pgvq.training import Evaluation, Lane
+
+if TYPE_CHECKING:
+    from pgvq.experiment import Experiment
+
+
+class Reporter:
+    """Silent: every call does nothing. Override what is to be shown."""
+
+    def planned(self, experiment: "Experiment", done: int, missing: int) -> None:
+        """Before training: lanes that the folder holds already, and those it lacks."""
+
+    def batch(self, lanes: list[Lane], done_steps: int, total_steps: int) -> None:
+        """A batch of lanes begins, or goes on; steps are agent steps of one lane."""
+
+    def advanced(
+        self, done_steps: int, lane_steps: int, seconds: float, compile_seconds: float
+    ) -> None:
+        """A chunk is done.
+
+        `done_steps` of one lane so far, `lane_steps` of all lanes in this chunk, which
+        took `seconds`; `compile_seconds` of the batch so far.
+        """
+
+    def evaluated(self, lanes: list[Lane], steps: int, evaluation: Evaluation) -> None:
+        """Games of all lanes after so many agent steps of each."""
+
+    def finished(self, lanes: list[Lane]) -> None:
+        """The batch is at its end, or was interrupted."""
