@@ -1,10 +1,16 @@
-"""Checks of settings, with the value, the reason and the remedy in the message."""
+"""Checks whose messages give the value, the reason and the remedy."""
 
 import math
 import operator
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
 
 from pgvq.types import InputError
 
@@ -40,3 +46,25 @@ def check_probability(name: str, given: Any) -> None:
         value = math.nan
     if not 0 <= value <= 1:
         raise InputError(f"{name}={given!r} is not a probability: use 0..1")
+
+
+def check_action(given: Any, num_actions: int) -> Array:
+    """`given` [...] as an array of integers.
+
+    Raises `InputError` for another dtype and, outside of `jit`, where values are
+    known, for an action that is not one of 0..num_actions - 1.
+    """
+    action = given if isinstance(given, jax.Array) else np.asarray(given)
+    if not jnp.issubdtype(action.dtype, jnp.integer):
+        raise InputError(
+            f"an action of dtype {action.dtype} is none: give integers "
+            f"0..{num_actions - 1}"
+        )
+    if not isinstance(action, Tracer) and action.size:
+        low, high = int(action.min()), int(action.max())
+        if low < 0 or high >= num_actions:
+            raise InputError(
+                f"action {low if low < 0 else high} is out of range: give integers "
+                f"0..{num_actions - 1}"
+            )
+    return jnp.asarray(action)

@@ -14,23 +14,27 @@ import numpy as np
 from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
-from jax.core import Tracer
 
-from pgvq.envs.checks import check_choice, check_integer, check_probability
+from pgvq.envs.checks import (
+    check_action,
+    check_choice,
+    check_integer,
+    check_probability,
+)
 from pgvq.envs.pong_features import OBSERVATIONS, Observation
 from pgvq.envs.pong_rules import (
     FIRST_WAIT,
     MAX_POINTS,
     NOOP,
     Court,
-    advance,
+    is_over,
     start_court,
 )
-from pgvq.envs.pong_state import PongState, pack, unpack
-from pgvq.envs.vector import Stepped, evaluation_env, vector_reset, vector_step
-from pgvq.types import InputError, Key
+from pgvq.envs.pong_state import PongState, pack, run_frames, unpack
+from pgvq.types import InputError, Key, PyTree
 
 EPISODES = ("point", "game")
+Stepped = tuple[Array, PyTree, Array, Array, Array, dict[Any, Any]]  # of gymnax's step
 
 
 @struct.dataclass
@@ -136,18 +140,21 @@ class Pong(environment.Environment[PongState, PongParams]):
         """Names of the observation's entries, () where they have none."""
         return self._view.names
 
-    def reset(
-        self, key: Key, params: PongParams | None = None
+    def reset(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, key: Key, params: PongParams | None = None, shape: tuple[int, ...] = ()
     ) -> tuple[Array, PongState]:
-        """Start a game: observation [*O] and state. Consumes `key`."""
-        return self.reset_env(key, params or self.default_params)
+        """Start a game, or many with axes `shape`: observation [*O] and state.
+
+        Consumes `key` by one draw.
+        """
+        del params
+        return _jitted_reset(self, key, shape)
 
     def reset_env(self, key: Key, params: PongParams) -> tuple[Array, PongState]:
         """As `reset`; gymnax's hook."""
-        del params
-        return self._reset_from(jax.random.bits(key, (), jnp.uint32))
+        return self.reset(key, params)
 
-    def step(
+    def step(  # pyright: ignore[reportIncompatibleVariableOverride]
         self,
         key: Key,
         state: PongState,
@@ -160,9 +167,10 @@ class Pong(environment.Environment[PongState, PongParams]):
         truncated, info. `info["final_observation"]` is what the agent saw before
         any reset, `info["score"]` the game's own (the agent's points less the
         opponent's) at that time, `info["game_over"]` whether a side has won.
-        `terminated` and `truncated` may both be true. Consumes `key`.
+        `terminated` and `truncated` may both be true. Consumes `key`: with leading
+        axes on `state` and `action` one draw serves the whole batch.
         """
-        action = self._checked(action)
+        action = check_action(action, self.num_actions)
         return _jitted_step(self, key, state, action, params or self.default_params)
 
     def step_env(
@@ -175,7 +183,7 @@ class Pong(environment.Environment[PongState, PongParams]):
         """One agent step without the automatic reset; gymnax's hook."""
         del params
         bits = jax.random.bits(key, (), jnp.uint32)
-        stepped = self._advance(bits, state, self._checked(action))
+        stepped = self._advance(bits, state, check_action(action, self.num_actions))
         obs, terminated = self._view.observe(stepped.court), self._terminates(stepped)
         return obs, stepped.state, stepped.reward, terminated, _info(stepped)
 
@@ -193,7 +201,7 @@ class Pong(environment.Environment[PongState, PongParams]):
     def is_terminated(self, state: PongState, params: PongParams) -> Array:
         """Whether the game is over. A point is an event of a step, not of a state."""
         del params
-        return self._is_over(state.court)
+        return is_over(state.court, self.points_to_win)
 
     def action_space(self, params: PongParams | None = None) -> spaces.Discrete:
         """The `num_actions` actions."""
@@ -210,13 +218,11 @@ class Pong(environment.Environment[PongState, PongParams]):
     def _view(self) -> Observation:
         return OBSERVATIONS[self.observation]
 
-    def _reset_from(self, bits: Array) -> tuple[Array, PongState]:
-        """Start by the lower half of `bits` [...] uint32."""
-        state = self._start(bits)
-        return self._view.observe(state.court), state
-
     def _start(self, bits: Array) -> PongState:
-        """0..noop_max frames after a reset; none is likelier by more than 0.05 %."""
+        """A game by the lower half of `bits` [...] uint32.
+
+        It starts 0..noop_max frames after a reset, all equally likely to 0.05 %.
+        """
         low = (bits & np.uint32(0xFFFF)).astype(jnp.int32)
         noops = (low * (self.noop_max + 1)) >> 16
         return PongState(time=jnp.zeros_like(noops), words=pack(start_court(noops)))
@@ -251,53 +257,27 @@ class Pong(environment.Environment[PongState, PongParams]):
         action = jnp.clip(action, 0, self.num_actions - 1).astype(jnp.int32)
         if self.num_actions == 3:
             action = jnp.where(action > 0, action + 1, NOOP)  # skips FIRE
-        sticky = (bits >> np.uint32(16)).astype(jnp.int32)
         # Once the new action was taken, to repeat it changes nothing. So the old one
         # lasts a geometric number of frames and one draw decides.
-        limits = 65536 * self.repeat_action_probability ** np.arange(
-            1, self.frame_skip + 1
+        numbers = np.arange(1, self.frame_skip + 1)
+        limits = np.rint(65536 * self.repeat_action_probability**numbers)
+        words = run_frames(
+            state.words,
+            action,
+            limits=jnp.asarray(limits, jnp.int32),
+            draw=(bits >> np.uint32(16)).astype(jnp.int32),
+            points_to_win=self.points_to_win,
         )
-        limits = jnp.asarray(limits.round().astype(np.int32))
-        before = state.court
-
-        def frame(number: Array, words: tuple[Array, ...]) -> tuple[Array, ...]:
-            court = unpack(words)
-            executed = jnp.where(sticky < limits[number], before.action, action)
-            over, moved = self._is_over(court), pack(advance(court, executed))
-            return tuple(
-                jnp.where(over, a, b) for a, b in zip(words, moved, strict=True)
-            )
-
-        words = jax.lax.fori_loop(0, self.frame_skip, frame, state.words)
+        before, court = state.court, unpack(words)
         state = PongState(time=state.time + 1, words=words)
-        court = unpack(words)
         won = court.player_score - before.player_score
         lost = court.enemy_score - before.enemy_score
         reward = (won - lost).astype(jnp.float32)
-        return _Step(state, court, reward, won + lost > 0, self._is_over(court))
-
-    def _is_over(self, court: Court) -> Array:
-        return jnp.maximum(court.enemy_score, court.player_score) >= self.points_to_win
+        over = is_over(court, self.points_to_win)
+        return _Step(state, court, reward, won + lost > 0, over)
 
     def _terminates(self, stepped: _Step) -> Array:
         return stepped.scored if self.episode == "point" else stepped.over
-
-    def _checked(self, action: Any) -> Array:
-        """`action` as an array, its dtype and, outside `jit`, its range checked."""
-        given = action if isinstance(action, jax.Array) else np.asarray(action)
-        if not jnp.issubdtype(given.dtype, jnp.integer):
-            raise InputError(
-                f"an action of dtype {given.dtype} is no action of Pong: give "
-                f"integers 0..{self.num_actions - 1}"
-            )
-        if not isinstance(given, Tracer) and given.size:
-            low, high = int(given.min()), int(given.max())
-            if low < 0 or high >= self.num_actions:
-                raise InputError(
-                    f"action {low if low < 0 else high} is out of range: "
-                    f"{self!r} has the actions 0..{self.num_actions - 1}"
-                )
-        return jnp.asarray(given)
 
 
 def _info(stepped: _Step) -> dict[Any, Any]:
@@ -313,24 +293,9 @@ def _jitted_step(
     return env._step_from(bits, state, action, params)
 
 
-@vector_step.register
-def _(
-    env: Pong, key: Key, state: PongState, action: Array, params: PongParams
-) -> Stepped:
-    """One random draw for the whole batch."""
-    return _jitted_step(env, key, state, env._checked(action), params)
-
-
-@vector_reset.register
-def _(
-    env: Pong, key: Key, num_envs: int, params: PongParams
+@partial(jax.jit, static_argnames=("env", "shape"))
+def _jitted_reset(
+    env: Pong, key: Key, shape: tuple[int, ...]
 ) -> tuple[Array, PongState]:
-    """One random draw for the whole batch."""
-    del params
-    return env._reset_from(jax.random.bits(key, (num_envs,), jnp.uint32))
-
-
-@evaluation_env.register
-def _(env: Pong) -> Pong:
-    """Complete games, whatever an episode is in training."""
-    return env.replace(episode="game")
+    state = env._start(jax.random.bits(key, shape, jnp.uint32))
+    return env._view.observe(state.court), state

@@ -97,6 +97,11 @@ def start_court(noops: Array) -> Court:
     )
 
 
+def is_over(court: Court, points_to_win: int) -> Array:
+    """Whether a side has won the game, [...] bool."""
+    return jnp.maximum(court.enemy_score, court.player_score) >= points_to_win
+
+
 def advance(court: Court, action: Array) -> Court:
     """One frame, `action` [...] int32 of the minimal set executed in it."""
     resistance = jnp.clip(

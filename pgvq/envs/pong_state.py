@@ -1,20 +1,22 @@
 """A game of Pong in four machine words.
 
-XLA on CPUs fuses towards each output: from fourteen separate numbers it would compute
-the same four frames about fourteen times over. Packed into words they are computed
-four times, which makes an agent step about three times as fast.
+XLA on CPUs fuses towards each output: for fourteen separate numbers it computes the
+same frame fourteen times over, for four words four times. And what a loop carries is
+stored, so that nothing behind the loop makes XLA compute the frames once more. The two
+together make an agent step about three times as fast.
 """
 
 from functools import reduce
 from typing import cast
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from gymnax.environments import environment
 from jax import Array
 
-from pgvq.envs.pong_rules import MAX_VX, MAX_VY, Court
+from pgvq.envs.pong_rules import MAX_VX, MAX_VY, Court, advance, is_over
 
 # For each word: name, bits, and what is added to make the number non-negative.
 LAYOUT = (
@@ -69,3 +71,27 @@ def unpack(words: tuple[Array, ...]) -> Court:
             numbers[name] = part.astype(jnp.int32) - offset
             shift += bits
     return Court(**numbers)
+
+
+def run_frames(
+    words: tuple[Array, ...],
+    action: Array,
+    limits: Array,
+    draw: Array,
+    points_to_win: int,
+) -> tuple[Array, ...]:
+    """The words [...] after one agent step of `len(limits)` frames.
+
+    In frame j the last action is still executed where `draw` [...] int32 is less than
+    `limits[j]`, else `action` [...] int32. Once the game is over nothing moves.
+    """
+    held = unpack(words).action
+
+    def frame(number: Array, words: tuple[Array, ...]) -> tuple[Array, ...]:
+        court = unpack(words)
+        executed = jnp.where(draw < limits[number], held, action)
+        moved = pack(advance(court, executed))
+        over = is_over(court, points_to_win)
+        return tuple(jnp.where(over, a, b) for a, b in zip(words, moved, strict=True))
+
+    return jax.lax.fori_loop(0, len(limits), frame, words)

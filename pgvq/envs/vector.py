@@ -1,19 +1,17 @@
 """Stepping many environments at once, and what may differ between environments.
 
-Three functions that any gymnax environment answers by default and that an environment
-may answer better by registering for its own class.
+Three functions that any gymnax environment answers by default. One that can answer
+better registers for its own class, as Pong does here.
 """
 
 from functools import singledispatch
-from typing import Any
 
 import jax
 from gymnax.environments.environment import Environment
 from jax import Array
 
+from pgvq.envs.pong import Pong, Stepped
 from pgvq.types import Key, PyTree
-
-Stepped = tuple[Array, PyTree, Array, Array, Array, dict[Any, Any]]
 
 
 @singledispatch
@@ -45,3 +43,21 @@ def vector_step(
 def evaluation_env(env: Environment) -> Environment:
     """The environment whose complete episodes are an agent's score: `env` itself."""
     return env
+
+
+@vector_reset.register
+def _(env: Pong, key: Key, num_envs: int, params: PyTree) -> tuple[Array, PyTree]:
+    """One random draw for all."""
+    return env.reset(key, params, (num_envs,))
+
+
+@vector_step.register
+def _(env: Pong, key: Key, state: PyTree, action: Array, params: PyTree) -> Stepped:
+    """One random draw for all, and no keys to split."""
+    return env.step(key, state, action, params)
+
+
+@evaluation_env.register
+def _(env: Pong) -> Environment:
+    """Complete games, whatever an episode is in training."""
+    return env.replace(episode="game")
