@@ -15,6 +15,7 @@ import dataclasses
 import difflib
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -149,7 +150,7 @@ class Experiment:
                 }
                 for name, algorithm in variants.items()
             ],
-            "environment": {"name": first.env.name, "repr": repr(first.env)},
+            "environment": {"name": first.env.name, "repr": describe_value(first.env)},
             "evaluation": {
                 "points": self.evaluations,
                 "games": self.games,
@@ -243,9 +244,14 @@ def _fields(algorithm: Any) -> dict[str, Any]:
     plain = (bool, int, float, str, type(None))
     values = {f.name: getattr(algorithm, f.name) for f in dataclasses.fields(algorithm)}
     return {
-        name: value if isinstance(value, plain) else " ".join(repr(value).split())
+        name: value if isinstance(value, plain) else describe_value(value)
         for name, value in values.items()
     }
+
+
+def describe_value(value: Any) -> str:
+    """One line on a network or an environment, the same in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
 
 
 def _score(env: Any) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""Policy gradients or Q-learning? REINFORCE, actor-critic and DQN on Atari Pong.
+
+    pgvq run experiments/pong.py
+"""
+
+from pgvq import DQN, REINFORCE, ActorCritic, Experiment
+
+experiment = Experiment(
+    name="pong",
+    title="Policy gradients or Q-learning? Atari Pong, learnt from state features",
+    algorithms=[REINFORCE(), ActorCritic(), DQN()],
+    steps=1e6,
+    seeds=5,
+    evaluations=20,
+    games=10,
+)
