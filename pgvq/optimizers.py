@@ -38,7 +38,7 @@ def clip_by_global_norm(max_norm: Array | float) -> optax.GradientTransformation
     """
 
     def update(grads: Params, state: Any, params: Params = None) -> tuple[Params, Any]:
-        norm = optax.global_norm(grads)
+        norm = optax.tree.norm(grads)
         scale = jnp.minimum(1.0, max_norm / jnp.maximum(norm, 1e-12))
         return jax.tree.map(lambda leaf: leaf * scale, grads), state
 

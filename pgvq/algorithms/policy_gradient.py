@@ -98,7 +98,7 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         steps = learner.agent_steps + self.steps_per_iteration
         metrics = {
             **metrics,
-            "grad_norm": optax.global_norm(grads),
+            "grad_norm": optax.tree.norm(grads),
             "learning_rate": learning_rate,
         }
         return PolicyLearner(params, opt_state, steps), metrics
