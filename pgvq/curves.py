@@ -24,6 +24,7 @@ class Curves(NamedTuple):
     seconds: NDArray[np.float64]  # [S, P] of training, by the wall clock
     complete: NDArray[np.bool_]  # [S]
     finished: NDArray[np.bool_]  # [S]
+    diverged: NDArray[np.bool_]  # [S] as far as the training table knows
     games: int  # at each evaluation point
 
 
@@ -57,6 +58,10 @@ def curves(results: Results, variant: dict[str, Any], mode: str) -> Curves:
         np.add.at(total, (at_seed, at_step), rows[column].to_numpy(np.float64))
         return total / np.where(count > 0, count, np.nan)
 
+    training = results.training
+    broken = training.loc[
+        training["diverged"] & (training["variant"] == variant["name"])
+    ]
     complete = np.asarray(np.all(count[:, -1:] > 0, axis=1))
     budget = variant.get(
         "budget_agent_steps", results.description["budget_agent_steps"]
@@ -68,5 +73,6 @@ def curves(results: Results, variant: dict[str, Any], mode: str) -> Curves:
         seconds=mean("train_seconds"),
         complete=complete,
         finished=complete & bool(len(steps) and steps[-1] >= budget),
+        diverged=np.isin(seeds, broken["seed"].to_numpy(np.int64)),
         games=int(count.max(initial=0)),
     )

@@ -80,7 +80,6 @@ def _final(found: Curves, parity: float | None) -> dict[str, Any]:
 
 def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, Any]:
     """What the single games at the end, and the training's end, look like."""
-    training = results.training[results.training["variant"] == name]
     table = results.evaluations
     rows = table.loc[
         (table["variant"] == name)
@@ -90,9 +89,9 @@ def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, A
     ]
     kinds = rows.groupby("seed")[["score", "length"]].nunique().to_numpy().max(axis=1)
     several = found.games > 1 and len(rows) > 0
-    diverged = training.loc[training["diverged"], "seed"].nunique()
+    trained = name in set(results.training["variant"])
     return {
-        "diverged": diverged if len(training) else None,
+        "diverged": int(found.diverged.sum()) if trained else None,
         "games": found.games,
         "truncated": float(rows["truncated"].to_numpy().mean())
         if len(rows)

@@ -1,0 +1,231 @@
+"""Learning curves: score against agent steps, and beside it against training time."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from pgvq import plotting_style as style
+from pgvq.curves import Curves, curves
+from pgvq.plotting_style import Style
+from pgvq.results import Results
+from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
+from pgvq.summary_table import played
+from pgvq.types import InputError
+
+Floats = NDArray[np.float64]
+
+# The figure's parts in inches, so that text keeps its size whatever is drawn.
+_PANEL_WIDTH, _PANEL_HEIGHT = 4.3, 4.1
+_LEFT, _BETWEEN, _TOP, _AXIS = 0.75, 0.3, 0.85, 0.55
+_LABEL_POINTS, _LABEL_SPACING = 9.0, 1.3
+
+
+class _Drawn(NamedTuple):
+    """One variant and what is drawn of it; P evaluation points."""
+
+    label: str  # its name, in lines
+    look: Style
+    curve: Curves
+    middle: Floats  # [P] interquartile mean over the complete seeds
+    low: Floats  # [P] its interval, NaN from fewer than 3 seeds
+    high: Floats  # [P]
+    seconds: Floats  # [P] training time, the mean over the complete seeds
+
+
+def learning_curves(
+    results: Results, folder: str | os.PathLike[str], mode: str = "greedy"
+) -> list[Path]:
+    """Draw all variants on the same axes; the wall clock's panel beside the steps'.
+
+    Writes learning_curves.png and .svg into `folder`, for the mode "explore"
+    learning_curves_explore; returns their paths. Raises `InputError` for a mode that
+    was not evaluated and when there is nothing to draw.
+    """
+    drawn = _drawn(results, mode)
+    unit, steps_name = style.steps_unit(max(d.curve.steps[-1] for d in drawn))
+    second, time_name = style.time_unit(max(np.nanmax(d.curve.seconds) for d in drawn))
+    with matplotlib.rc_context(style.RC):
+        figure, left, right = _panels(drawn)
+        style.headings(
+            figure,
+            f"How well does each method play {style.environment(results)} after how "
+            "much training?",
+            f"{results.description['title']}: {played(mode)}",
+        )
+        for one in drawn:
+            # The more variants, the fainter their seeds and bands behind the means.
+            ink = min(1.0, 4 / len(drawn))
+            _draw(left, one, one.curve.steps / unit, one.curve.steps / unit, ink)
+            _draw(right, one, one.curve.seconds / second, one.seconds / second, ink)
+        scores = np.concatenate([d.curve.scores.ravel() for d in drawn])
+        left.set_ylim(style.score_limits(results, scores))
+        left.set_ylabel(results.description["score"].get("label", "score"))
+        left.set_xlabel(f"training of each seed, {steps_name}")
+        right.set_xlabel(f"training time by the wall clock, {time_name}")
+        for axes in (left, right):
+            axes.set_xlim(0, axes.dataLim.x1 * 1.02 or 1)
+            _reference_lines(results, axes, named=axes is left)
+        _end_labels(right, drawn, second)
+        stem = "learning_curves" if mode == "greedy" else f"learning_curves_{mode}"
+        return style.save(figure, Path(folder) / stem)
+
+
+def _drawn(results: Results, mode: str) -> list[_Drawn]:
+    """What is drawn of each variant that has any evaluation."""
+    variants = results.description["variants"]
+    looks = style.styles(variants)
+    drawn = []
+    for variant in variants:
+        curve = curves(results, variant, mode)
+        if len(curve.seeds):
+            runs = curve.scores[curve.complete]
+            low, high = bootstrap_interval(runs, np.random.default_rng(0))
+            drawn.append(
+                _Drawn(
+                    label=style.wrapped(variant["name"]),
+                    look=looks[variant["name"]],
+                    curve=curve,
+                    middle=interquartile_mean(runs),
+                    low=low,
+                    high=high,
+                    seconds=curve.seconds[curve.complete].mean(axis=0),
+                )
+            )
+    if not drawn:
+        name = results.description["name"]
+        raise InputError(
+            f"{name} has no evaluation to draw yet; run the experiment first"
+        )
+    return drawn
+
+
+def _panels(drawn: list[_Drawn]) -> tuple[Figure, Axes, Axes]:
+    """A figure with two panels of one height, room for labels and the caption."""
+    longest = max(len(line) for d in drawn for line in d.label.split("\n"))
+    gutter = 1.15 + 0.083 * longest
+    width = _LEFT + 2 * _PANEL_WIDTH + _BETWEEN + gutter
+    caption = style.caption_lines(width, _caption(drawn))
+    bottom = _AXIS + style.caption_height(caption)
+    height = _TOP + _PANEL_HEIGHT + bottom
+    figure = Figure(figsize=(width, height))
+    size = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
+    left = figure.add_axes((_LEFT / width, bottom / height, *size))
+    second = (_LEFT + _PANEL_WIDTH + _BETWEEN) / width
+    right = figure.add_axes((second, bottom / height, *size), sharey=left)
+    right.tick_params(labelleft=False)
+    for axes in (left, right):
+        style.quiet_grid(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    style.write_caption(figure, caption)
+    return figure, left, right
+
+
+def _draw(axes: Axes, one: _Drawn, each: Floats, together: Floats, ink: float) -> None:
+    """Draw one variant at `each` [P] or [S, P] and its aggregate at `together` [P]."""
+    curve, color = one.curve, one.look.color
+    faint = ink * float(np.clip(1.2 / len(curve.seeds) ** 0.6, 0.12, 0.4))
+    positions = np.broadcast_to(each, curve.scores.shape)
+    for x, y, diverged in zip(positions, curve.scores, curve.diverged, strict=True):
+        axes.plot(x, y, color=color, alpha=faint, linewidth=0.7, zorder=2)
+        if diverged:
+            last = np.flatnonzero(np.isfinite(y))[-1:]
+            axes.plot(x[last], y[last], "x", color=color, markersize=6, zorder=4)
+    axes.fill_between(
+        together,
+        one.low,
+        one.high,
+        color=color,
+        alpha=0.17 * ink,
+        linewidth=0,
+        zorder=3,
+    )
+    axes.plot(
+        together,
+        one.middle,
+        color=color,
+        linestyle=one.look.dashes,
+        linewidth=2,
+        zorder=5,
+    )
+
+
+def _reference_lines(results: Results, axes: Axes, *, named: bool) -> None:
+    """Perfect, parity and random play, named where curves rarely are."""
+    for score, name in style.reference_scores(results):
+        axes.axhline(
+            score, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1
+        )
+        if named:
+            # Curves start low and end high: only the top line is free on the left.
+            x, side = (0.01, "left") if "perfect" in name else (0.99, "right")
+            text = axes.text(
+                x, score, name, transform=axes.get_yaxis_transform(),
+                size=8, color=style.GREY, ha=side, va="bottom", zorder=6,
+            )  # fmt: skip
+            style.halo(text)
+
+
+def _end_labels(axes: Axes, drawn: list[_Drawn], second: float) -> None:
+    """Name every variant right of the panel, at the height where its curve ends.
+
+    Both panels share their scores, so the names belong to both. A leader goes from the
+    curve's end to a piece of its line and its name.
+    """
+    low, high = axes.get_ylim()
+    lines = np.array([d.label.count("\n") + 1.35 for d in drawn])
+    fits = 72 * _PANEL_HEIGHT / (lines.sum() * _LABEL_SPACING)
+    size = float(min(_LABEL_POINTS, fits))
+    heights = lines * size * _LABEL_SPACING / 72 / _PANEL_HEIGHT * (high - low)
+    ends = np.array([d.middle[-1] for d in drawn])
+    beside = axes.get_yaxis_transform()  # x in panel widths, y in scores
+    for one, end, y in zip(
+        drawn, ends, style.spread(ends, heights, low, high), strict=True
+    ):
+        stop = one.seconds[-1] / second / axes.get_xlim()[1]
+        color = one.look.color
+        axes.plot(
+            [stop, max(stop, 1.005), 1.035], [end, end, y], transform=beside,
+            clip_on=False, color=color, linewidth=0.8, linestyle=":", zorder=1,
+        )  # fmt: skip
+        axes.plot(
+            [1.045, 1.115], [y, y], transform=beside, clip_on=False,
+            color=color, linewidth=2, linestyle=one.look.dashes,
+        )  # fmt: skip
+        axes.text(
+            1.13, y, f"{one.label}  {style.signed(end)}", transform=beside,
+            size=size, va="center", linespacing=1.15, weight="bold",
+        )  # fmt: skip
+
+
+def _caption(drawn: list[_Drawn]) -> str:
+    """What the lines are, how many runs and games, and what deviates from that."""
+    counts = [len(d.curve.seeds) for d in drawn]
+    seeds, games = style.seeds_and_games(counts, max(d.curve.games for d in drawn))
+    text = (
+        f"Thin lines: single seeds ({seeds}), each point {games}. Thick line: "
+        "interquartile mean over seeds, beside its name the last value. "
+    )
+    if max(counts) >= MIN_RUNS:
+        text += "Band: its 95 % bootstrap interval, whole runs resampled. "
+    if min(counts) < MIN_RUNS:
+        text += f"No band from fewer than {MIN_RUNS} seeds. "
+    text += (
+        "Training time: of the seeds that trained at once, without compilation and "
+        "evaluation."
+    )
+    for one in drawn:
+        name = one.label.replace("\n", "")
+        if behind := int(np.sum(~one.curve.complete)):
+            text += f" {name}: {behind} unfinished seeds as thin lines only."
+        if not one.curve.finished.any():
+            text += f" {name}: no seed has finished."
+        if diverged := int(one.curve.diverged.sum()):
+            text += f" {name}: {diverged} diverged (×), counted like the others."
+    return text
