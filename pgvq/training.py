@@ -8,6 +8,7 @@ is where progress, evaluation, checkpoints and results happen.
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -75,7 +76,7 @@ class Lanes:
             max_steps: agent steps after which such a game counts as truncated.
         """
         self.lanes = list(lanes)
-        self.games, self.max_steps = games, max_steps
+        self._evaluate = partial(_evaluate, games, max_steps)
         self.compile_seconds = 0.0
         self._programs: dict[str, Any] = {}
 
@@ -92,19 +93,46 @@ class Lanes:
             )
         )
 
+    def compile(self) -> None:
+        """Compiles the three programs side by side, unless that is done already."""
+        if self._programs:
+            return
+        began = time.perf_counter()
+        number = jax.ShapeDtypeStruct((), jnp.int32)
+        progress = self._shapes
+        jobs = {
+            "advance": (_advance, (number, self._inputs[0], progress), 1, (2,)),
+            "evaluate": (
+                self._evaluate,
+                (number, *self._inputs, progress.state),
+                1,
+                (),
+            ),
+            "init": (_init, self._inputs, 0, ()),
+        }
+        # XLA compiles one program on one core and meanwhile lets other threads run.
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            done = {
+                name: pool.submit(self._compiled, *job) for name, job in jobs.items()
+            }
+            self._programs = {name: program.result() for name, program in done.items()}
+        self.compile_seconds = time.perf_counter() - began
+
     def start(self) -> Progress:
         """Every lane at its beginning, after its initial steps."""
-        return self._call("init", _init, *self._inputs)
+        self.compile()
+        return jax.block_until_ready(self._programs["init"](*self._inputs))
 
     def advance(self, progress: Progress, iterations: int) -> tuple[Progress, float]:
         """Trains for so many iterations; `progress` is used up.
 
         Returns the new progress and the seconds it took, without compilation.
         """
-        args = (jnp.int32(iterations), self._inputs[0], progress)
-        program = self._compiled("advance", _advance, args, donate=2, shared=1)
+        self.compile()
         began = time.perf_counter()
-        progress = jax.block_until_ready(program(*args))
+        progress = jax.block_until_ready(
+            self._programs["advance"](jnp.int32(iterations), self._inputs[0], progress)
+        )
         return progress, time.perf_counter() - began
 
     def evaluate(self, progress: Progress, point: int) -> tuple[Evaluation, float]:
@@ -116,11 +144,11 @@ class Lanes:
 
         Returns the games and the seconds they took, without compilation.
         """
-        args = (jnp.int32(point), *self._inputs, progress.state)
-        play_all = partial(_evaluate, self.games, self.max_steps)
-        program = self._compiled("evaluate", play_all, args, shared=1)
+        self.compile()
         began = time.perf_counter()
-        games, diverged = jax.device_get(program(*args))
+        games, diverged = jax.device_get(
+            self._programs["evaluate"](jnp.int32(point), *self._inputs, progress.state)
+        )
         seconds = time.perf_counter() - began
         count = len(self.lanes)
         games = jax.tree.map(lambda leaf: leaf[:count], games)
@@ -145,7 +173,6 @@ class Lanes:
 
     def from_host(self, saved: Progress) -> Progress:
         """The inverse of `to_host`, laid out over this machine's devices."""
-        like = jax.eval_shape(_vmapped(_init), *self._inputs)
         wrapped = jax.tree.map(
             lambda x, to: (
                 jax.random.wrap_key_data(jnp.asarray(x))
@@ -153,14 +180,15 @@ class Lanes:
                 else x
             ),
             saved,
-            like,
+            self._shapes,
         )
         return self._put(wrapped)
 
     def host_shapes(self) -> Progress:
         """Shapes and dtypes of what `to_host` returns."""
-        like = jax.eval_shape(_vmapped(_init), *self._inputs)
-        return jax.eval_shape(lambda tree: jax.tree.map(_without_key, tree), like)
+        return jax.eval_shape(
+            lambda tree: jax.tree.map(_without_key, tree), self._shapes
+        )
 
     def agent(self, progress: Progress, lane: int) -> tuple[Algorithm, Any]:
         """One lane's algorithm and state, to act with."""
@@ -170,37 +198,31 @@ class Lanes:
     def _put(self, tree: Any) -> Any:
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec("lanes")))
 
-    def _call(self, name: str, function: Any, *args: Any) -> Any:
-        program = self._compiled(name, function, args)
-        return jax.block_until_ready(program(*args))
+    @property
+    def _shapes(self) -> Progress:
+        """Shapes, dtypes and layout of `start`'s answer."""
+        lanes = NamedSharding(self.mesh, PartitionSpec("lanes"))
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=lanes),
+            jax.eval_shape(_vmapped(_init), *self._inputs),
+        )
 
     def _compiled(
-        self,
-        name: str,
-        function: Any,
-        args: tuple[Any, ...],
-        donate: int | None = None,
-        shared: int = 0,
+        self, function: Any, args: Any, shared: int, donated: tuple[int, ...]
     ) -> Any:
-        """The program of that name, compiled at its first use and timed.
+        """`function`, written for one lane, compiled for all of them.
 
-        `function` is written for one lane; its first `shared` arguments are the same
-        for all lanes.
+        Its first `shared` arguments are the same for all lanes.
         """
-        if name not in self._programs:
-            began = time.perf_counter()
-            lanes, same = PartitionSpec("lanes"), PartitionSpec()
-            sharded = jax.shard_map(
-                _vmapped(function, shared),
-                mesh=self.mesh,
-                in_specs=(same,) * shared + (lanes,) * (len(args) - shared),
-                out_specs=lanes,
-                check_vma=False,
-            )
-            program = jax.jit(sharded, donate_argnums=() if donate is None else donate)
-            self._programs[name] = program.lower(*args).compile()
-            self.compile_seconds += time.perf_counter() - began
-        return self._programs[name]
+        lanes, same = PartitionSpec("lanes"), PartitionSpec()
+        sharded = jax.shard_map(
+            _vmapped(function, shared),
+            mesh=self.mesh,
+            in_specs=(same,) * shared + (lanes,) * (len(args) - shared),
+            out_specs=lanes,
+            check_vma=False,
+        )
+        return jax.jit(sharded, donate_argnums=donated).lower(*args).compile()
 
 
 def _vmapped(function: Any, shared: int = 0) -> Any:

@@ -1,0 +1,22 @@
+"""What all tests share: two CPU devices, and one cache of compiled programs.
+
+Devices are settled before anything imports pgvq, as a user's own program would do it.
+Two of them stand on every machine, so that sharding is tested on one core as well.
+"""
+
+import os
+
+import pytest
+
+os.environ["PGVQ_DEVICES"] = "2"
+os.environ.setdefault("PGVQ_CACHE", "off")  # the tests' own cache is set below
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiled programs outlive the run, beside what pytest itself keeps of it."""
+    import jax
+
+    if config.cache is not None and os.environ["PGVQ_CACHE"] == "off":
+        folder = config.cache.mkdir("xla")
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
