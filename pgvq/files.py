@@ -14,10 +14,6 @@ import numpy as np
 
 from pgvq.types import InputError
 
-RERUN = "delete it and run the experiment again: what is missing is computed anew"
-RESTORE = (
-    "put a good copy back, or delete the whole folder and run the experiment again"
-)
 _LEFTOVER_SECONDS = 60.0  # a temporary file older than this has no writer any more
 
 
@@ -67,7 +63,7 @@ def write_json(path: Path, value: Any) -> None:
         file.write(text.encode() + b"\n")
 
 
-def read_json(path: Path, kind: type, remedy: str = RERUN) -> Any:
+def read_json(path: Path, kind: type, remedy: str = "delete it") -> Any:
     """Read a JSON file that holds a `kind` (dict or list), or raise `InputError`."""
     try:
         value = json.loads(path.read_bytes())

@@ -213,12 +213,14 @@ def _caption(drawn: list[_Drawn]) -> str:
         "interquartile mean over seeds, beside its name the last value. "
     )
     if max(counts) >= MIN_RUNS:
-        text += "Band: its 95 % bootstrap interval, whole runs resampled. "
+        text += (
+            "Band: its 95\N{NO-BREAK SPACE}% bootstrap interval, whole runs resampled. "
+        )
     if min(counts) < MIN_RUNS:
         text += f"No band from fewer than {MIN_RUNS} seeds. "
     text += (
-        "Training time: of the seeds that trained at once, without compilation and "
-        "evaluation."
+        "Training time: of the whole batch that a seed trained in, without compilation "
+        "and evaluation."
     )
     for one in drawn:
         name = one.label.replace("\n", "")

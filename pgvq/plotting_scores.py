@@ -150,7 +150,9 @@ def _caption(names: list[str], found: dict[str, list[Curves]]) -> str:
         "seeds. "
     )
     if max(counts, default=0) >= MIN_RUNS:
-        text += "Bar: its 95 % bootstrap interval, whole runs resampled. "
+        text += (
+            "Bar: its 95\N{NO-BREAK SPACE}% bootstrap interval, whole runs resampled. "
+        )
     if min(counts, default=0) < MIN_RUNS:
         text += f"No bar from fewer than {MIN_RUNS} seeds. "
     for name, curve in zip(names, row, strict=True):

@@ -86,15 +86,15 @@ def time_unit(largest: float) -> tuple[float, str]:
     return (60.0, "minutes") if largest > 300 else (1.0, "seconds")
 
 
-def wrapped(name: str, width: int = 24) -> str:
+def wrapped(name: str, width: int = 26) -> str:
     """Break a long variant name into lines of at most `width` characters.
 
-    After a comma or bracket where that is enough, else within words.
+    After a comma, bracket or space where that is enough, else within words.
     """
     pieces = []
-    for part in re.findall(r"[^,(]*[,(]?", name):
+    for part in re.findall(r"[^,(\s]*[,(\s]?", name):
         # Only a part that fills a line by itself is broken further.
-        finer = r"[^_\s/=-]*[_\s/=-]?" if len(part) > width else r".+"
+        finer = r"[^_/=-]*[_/=-]?" if len(part) > width else r".+"
         for piece in re.findall(finer, part):
             pieces += [piece[i : i + width] for i in range(0, len(piece), width)]
     lines = [""]
@@ -131,8 +131,9 @@ def spread(wanted: ArrayLike, heights: ArrayLike, low: float, high: float) -> ND
 
 
 def signed(score: float) -> str:
-    """A score as a label: with its sign, and a minus as long as the plus."""
-    return f"{score:+.1f}".replace("-", "−")
+    """A score as a label: its sign, a minus as long as the plus, three digits or so."""
+    text = f"{score:.0f}" if abs(score) >= 100 else f"{score:+.1f}"
+    return text.replace("-", "−")
 
 
 def reference_scores(results: Results) -> list[tuple[float, str]]:

@@ -14,11 +14,12 @@
 `random`, `parity` and `perfect` scores, null where unknown). Seeds are not part of it:
 they are what the tables hold. Numbers that JSON lacks are null (NaN) and "inf".
 
-`evaluations.parquet`: `seed`; `agent_steps` executed so far (0: before learning);
-`updates`, gradient updates so far; `train_seconds`, wall-clock of the training up to
-here of the batch the seed trained in, without compilation and evaluation; `mode`,
-"greedy" or "explore" (as it behaves while learning); `game`; its `score`; its `length`
-in agent steps; `truncated`, whether it met the step cap.
+`evaluations.parquet`: `seed`; `agent_steps` executed so far, exactly (at the first
+point, before learning, 0 or a replay's warm-up); `updates`, gradient updates so far;
+`train_seconds`, wall-clock of the training up to here of the batch the seed trained in,
+without compilation and evaluation; `mode`, "greedy" or "explore" (as it behaves while
+learning); `game`; its `score`; its `length` in agent steps; `truncated`, whether it
+met the step cap.
 
 `training.parquet`: `seed`, `agent_steps`, `updates`, `train_seconds` as above,
 `diverged` (the parameters are no longer finite), then the algorithm's own metrics as
@@ -39,8 +40,6 @@ import pandas as pd
 import pyarrow as pa
 
 from pgvq.files import (
-    RERUN,
-    RESTORE,
     atomic,
     is_temporary,
     one_line,
@@ -52,6 +51,7 @@ from pgvq.provenance import provenance as provenance  # part of what is offered 
 from pgvq.provenance import version
 from pgvq.results_format import (
     FORMAT_VERSION,
+    RESTORE,
     TABLES,
     checked_description,
     checked_table,
@@ -194,6 +194,12 @@ def read_table(
     path = _table_path(folder, variant, table_name)
     if not path.exists():
         return empty_table(table_name)
+    # Seeds count as done by either table or by a checkpoint: only all three together
+    # make them missing.
+    remedy = (
+        f"delete {path.parent} and {Path(folder) / 'checkpoints'} and run the "
+        "experiment again: these seeds are computed anew"
+    )
     try:
         # An open file, not a path: of a folder named "a=1" pyarrow would make a column.
         with open(path, "rb") as file:
@@ -202,15 +208,16 @@ def read_table(
             )
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read ({one_line(error)}); {RERUN}"
+            f"{path} cannot be read ({one_line(error)}); {remedy}"
         ) from error
-    return checked_table(frame, table_name, str(path))
+    return checked_table(frame, table_name, str(path), remedy)
 
 
 def read_sessions(folder: str | os.PathLike[str], variant: str) -> list[dict[str, Any]]:
     """Read the sessions in which a variant was trained, oldest first."""
     path = Path(folder) / variant / "provenance.json"
-    return read_json(path, list) if path.exists() else []
+    remedy = "delete it: versions and timings are forgotten, the scores are not"
+    return read_json(path, list, remedy) if path.exists() else []
 
 
 def add_session(

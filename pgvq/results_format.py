@@ -9,10 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from pgvq.files import RERUN, RESTORE, one_line
+from pgvq.files import one_line
 from pgvq.types import InputError
 
 FORMAT_VERSION = 1
+RESTORE = (
+    "put a good copy back, or delete the whole folder and run the experiment again"
+)
 
 _POINT = {
     "seed": "int32",
@@ -53,11 +56,16 @@ def empty_table(table_name: str) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in columns})
 
 
-def checked_table(frame: pd.DataFrame, table_name: str, where: str) -> pd.DataFrame:
+def checked_table(
+    frame: pd.DataFrame,
+    table_name: str,
+    where: str,
+    remedy: str = "give a table as `pgvq.results` describes it",
+) -> pd.DataFrame:
     """Give `frame` its types and order, or raise `InputError` naming `where`."""
     kinds = TABLES[table_name]
     if missing := [name for name in kinds if name not in frame.columns]:
-        raise InputError(f"{where} lacks the columns {', '.join(missing)}; {RERUN}")
+        raise InputError(f"{where} lacks the columns {', '.join(missing)}; {remedy}")
     extra = [name for name in frame.columns if name not in kinds]
     if table_name == "training":
         kinds = kinds | dict.fromkeys(extra, "float64")
@@ -65,12 +73,12 @@ def checked_table(frame: pd.DataFrame, table_name: str, where: str) -> pd.DataFr
         typed = frame.reindex(columns=[*TABLES[table_name], *extra]).astype(kinds)
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"{where} holds wrong values ({one_line(error)}); {RERUN}"
+            f"{where} holds wrong values ({one_line(error)}); {remedy}"
         ) from error
     keys = _ROW_KEYS[table_name]
     if (twice := typed.duplicated(subset=keys)).any():
         row = typed.loc[twice, keys].iloc[0].to_dict()
-        raise InputError(f"{where} has more than one row for {row}; {RERUN}")
+        raise InputError(f"{where} has more than one row for {row}; {remedy}")
     return typed.sort_values(by=keys, ignore_index=True)
 
 

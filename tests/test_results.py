@@ -193,7 +193,9 @@ def test_damaged_tables_are_named(folder, name, damage):
     whole = path.read_bytes()
     damaged = {"halved": whole[: len(whole) // 2], "emptied": b""}
     path.write_bytes(damaged.get(damage, bytes(content)))
-    fails(lambda: results.load(folder), str(path), "delete it and run")
+    # Only with its sister table and the checkpoints gone is a seed computed anew.
+    remedy = f"delete {path.parent} and {folder / 'checkpoints'}"
+    fails(lambda: results.load(folder), str(path), remedy)
 
 
 @pytest.mark.parametrize("text", ["", '{"name": "po', "[1, 2]", "\xff"])
@@ -202,6 +204,13 @@ def test_damaged_json_is_named(folder, text):
     path.write_text(text, encoding="latin-1")
     # Without experiment.json the folder would be foreign: deleting it is no remedy.
     fails(lambda: results.load(folder), str(path), "delete the whole folder")
+
+
+def test_a_damaged_record_of_sessions_is_named(folder):
+    path = folder / "a2c" / "provenance.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    fails(lambda: results.load(folder), str(path), "a dict, not a list", "delete it")
 
 
 @pytest.mark.parametrize("version", [0, 2, "1"])
