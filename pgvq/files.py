@@ -63,7 +63,7 @@ def write_json(path: Path, value: Any) -> None:
         file.write(text.encode() + b"\n")
 
 
-def read_json(path: Path, kind: type, remedy: str = "delete it") -> Any:
+def read_json(path: Path, kind: type, remedy: str = "delete it and try again") -> Any:
     """Read a JSON file that holds a `kind` (dict or list), or raise `InputError`."""
     try:
         value = json.loads(path.read_bytes())

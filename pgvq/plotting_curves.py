@@ -225,7 +225,8 @@ def _caption(drawn: list[_Drawn]) -> str:
     for one in drawn:
         name = one.label.replace("\n", "")
         if behind := int(np.sum(~one.curve.complete)):
-            text += f" {name}: {behind} unfinished seeds as thin lines only."
+            of = f"{behind} of {len(one.curve.seeds)}"
+            text += f" {name}: {of} seeds unfinished, as thin lines only."
         if not one.curve.finished.any():
             text += f" {name}: no seed has finished."
         if diverged := int(one.curve.diverged.sum()):

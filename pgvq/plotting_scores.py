@@ -158,7 +158,8 @@ def _caption(names: list[str], found: dict[str, list[Curves]]) -> str:
     for name, curve in zip(names, row, strict=True):
         flat = name.replace("\n", "")
         if unfinished := int(np.sum(~curve.finished)):
-            text += f"{flat}: {unfinished} unfinished seeds left out. "
+            of = f"{unfinished} of {len(curve.seeds)}"
+            text += f"{flat}: {of} seeds unfinished, left out. "
         if diverged := int(curve.diverged.sum()):
             text += f"{flat}: {diverged} diverged (×), counted like the others. "
     return text.strip()
