@@ -48,10 +48,11 @@ def main() -> None:
             f"{name}/change": change.T,
             f"{name}/frame_skip": np.array(frame_skip),
         }
-        scores = games.state[:, [FIELDS.index(f"{s}_score") for s in ("player", "enemy")]]
+        columns = [FIELDS.index("player_score"), FIELDS.index("enemy_score")]
         ends = np.append(np.flatnonzero(games.reset)[1:] - 1, acts - 1)
         most = games.state[:, FIELDS.index("hits")].max()
-        print(f"{name}: {acts} acts, scores {scores[ends].tolist()}, hits up to {most}")
+        scores = games.state[ends][:, columns].tolist()
+        print(f"{name}: {acts} acts, scores {scores}, hits up to {most}")
     path = ROOT / "tests" / "data" / "ale_pong.npz"
     np.savez_compressed(path, **arrays)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")

@@ -61,7 +61,9 @@ def test_the_records_hold_whole_games_of_both_outcomes_and_all_speeds():
 def test_a_game_that_ends_inside_an_agent_step_stands_still():
     games = recorded("random-skip")
     end = np.flatnonzero(games.reset)[1] - 1
-    assert games.state[end, FIELDS.index("timer")] == 63  # of a wait of 63: no frame run
+    assert (
+        games.state[end, FIELDS.index("timer")] == 63
+    )  # of a wait of 63: no frame run
 
 
 def test_the_start_after_no_ops_is_the_start_and_its_frames():
