@@ -39,15 +39,14 @@ def set_up() -> None:
             f"PGVQ_DEVICES={wanted!r} must be a number of CPU devices, 1 or more; "
             "leave it unset for one per core"
         )
-    if wanted or jax.config.jax_num_cpu_devices < 0:
+    if wanted or jax.config.values["jax_num_cpu_devices"] < 0:
         try:
             jax.config.update("jax_num_cpu_devices", int(wanted or cores()))
         except RuntimeError:
             pass  # JAX runs already, on the devices that it has.
     cache = os.environ.get("PGVQ_CACHE", "")
-    if (
-        cache.lower() not in ("off", "0", "no")
-        and not jax.config.jax_compilation_cache_dir
+    if cache.lower() not in ("off", "0", "no") and not jax.config.read(
+        "jax_compilation_cache_dir"
     ):
         folder = Path(cache) if cache else default_cache()
         jax.config.update("jax_compilation_cache_dir", str(folder))

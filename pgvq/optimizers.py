@@ -37,9 +37,11 @@ def clip_by_global_norm(max_norm: Array | float) -> optax.GradientTransformation
     direction is kept.
     """
 
-    def update(grads: Params, state: Any, params: Params = None) -> tuple[Params, Any]:
-        norm = optax.tree.norm(grads)
+    def update(
+        updates: Params, state: Any, params: Params | None = None
+    ) -> tuple[Params, Any]:
+        norm = optax.tree.norm(updates)
         scale = jnp.minimum(1.0, max_norm / jnp.maximum(norm, 1e-12))
-        return jax.tree.map(lambda leaf: leaf * scale, grads), state
+        return jax.tree.map(lambda leaf: leaf * scale, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

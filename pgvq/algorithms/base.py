@@ -185,8 +185,8 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
         Tracers and arrays pass: they are values that were checked before.
         """
         value = getattr(self, field)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if isinstance(value, str) or (number and not low <= value <= high):
+        number = isinstance(value, int | float)
+        if isinstance(value, str | bool) or (number and not low <= value <= high):
             raise InputError(
                 f"{type(self).__name__}: {field}={value!r} must be a number between "
                 f"{low:g} and {high:g}"

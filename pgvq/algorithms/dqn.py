@@ -117,13 +117,12 @@ class DQN(QLearning, kw_only=True):
         self, params: Params, target_params: Params, batch: Transition
     ) -> tuple[Array, Metrics]:
         """Regression of `Q(s, a)` on the one-step target, for a minibatch `[B, ...]`."""
-        next_q = self.network.apply(target_params, batch.next_obs)
-        chooser = self.network.apply(params, batch.next_obs) if self.double else None
+        next_q = self.q_values(target_params, batch.next_obs)
+        chooser = self.q_values(params, batch.next_obs) if self.double else None
         target = one_step_returns(
             batch.reward, greedy_value(next_q, chooser), batch.terminated, self.discount
         )
-        q_values = self.network.apply(params, batch.obs)
-        q_taken = action_value(q_values, batch.action)
+        q_taken = action_value(self.q_values(params, batch.obs), batch.action)
         error = huber_error if self.huber else squared_error
         loss = error(q_taken, target).mean()
         return loss, {"loss": loss, "q_mean": q_taken.mean()}

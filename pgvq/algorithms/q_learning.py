@@ -4,7 +4,7 @@ A member writes `init_learner` and `update`; the family owns the network, explor
 and the uniform steps that fill a replay before learning starts.
 """
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -63,6 +63,10 @@ class QLearning(RolloutAlgorithm, kw_only=True):
         """Maps `obs [N, *O]` to action values `[N, A]`."""
         return QNetwork(self.torso, self.num_actions)
 
+    def q_values(self, params: Params, obs: Array) -> Array:
+        """`[N, *O]` to action values `[N, A]`."""
+        return cast(Array, self.network.apply(params, obs))
+
     def epsilon(self, agent_steps: Array) -> Array:
         """Share of uniform actions after so many agent steps: `[]` to `[]`."""
         return exploration.linear_schedule(
@@ -83,10 +87,10 @@ class QLearning(RolloutAlgorithm, kw_only=True):
 
     def explore(self, learner: QLearner, obs: Array, key: Key) -> tuple[Array, PyTree]:
         """Actions `[N]`, epsilon-greedy."""
-        q_values = self.network.apply(learner.params, obs)
+        q_values = self.q_values(learner.params, obs)
         epsilon = self.epsilon(learner.agent_steps)
         return exploration.epsilon_greedy(key, q_values, epsilon), ()
 
     def choose(self, learner: QLearner, obs: Array, key: Key) -> Array:
         """The actions of highest value `[N]`."""
-        return jnp.argmax(self.network.apply(learner.params, obs), axis=-1)
+        return jnp.argmax(self.q_values(learner.params, obs), axis=-1)

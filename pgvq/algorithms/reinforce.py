@@ -74,10 +74,10 @@ class REINFORCE(PolicyGradient, kw_only=True):
 
         actor = policy_gradient_loss(log_prob(logits, batch.action), advantage)
         bonus = entropy(logits)
-        critic = squared_error(value, returns)
-        loss = masked_mean(
-            actor - self.entropy_coef * bonus + self.value_coef * critic, complete
-        )
+        loss = masked_mean(actor - self.entropy_coef * bonus, complete)
+        if self.critic != "none":
+            error = masked_mean(squared_error(value, returns), complete)
+            loss = loss + self.value_coef * error
         return loss, {
             "loss": loss,
             "entropy": bonus.mean(),
