@@ -2,9 +2,10 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 
 from pgvq import checkpoints, results
+from pgvq.progress import Phase
 from pgvq.training import Lane, Lanes, Progress
 
 if TYPE_CHECKING:
@@ -70,33 +71,31 @@ class BatchRun:
                 self._save(progress)
             if self.interrupted.is_set() and not last:
                 self._stop()
-        self.run.reporter.finished(self.lanes)
+        self.run.reporter.finished(self.lanes, complete=True)
 
     @property
     def agent_steps(self) -> int:
         """Agent steps of one lane so far, exactly, those of `init` included."""
-        per_iteration = self.algorithm.steps_per_iteration
-        return self.algorithm.initial_steps + self.iteration * per_iteration
+        return self.run.experiment.steps_at(self.algorithm, self.iteration)
 
     def _begin(self) -> Progress:
-        self.run.reporter.batch(self.lanes, 0, self._total_steps())
+        total = self.run.experiment.executed_steps(self.algorithm)
         if self.saved is None:
+            self.run.reporter.batch(self.lanes, 0, total)
             self.run.drop(self.lanes, -1)
+            self._announce("init", "starting")
             return self.programs.start()
         tree, position = self.saved.restore(self.programs.host_shapes())
         self.iteration, self.train_seconds = position
         self.run.drop(self.lanes, self.agent_steps)
-        self.run.reporter.batch(self.lanes, self.agent_steps, self._total_steps())
+        self.run.reporter.batch(self.lanes, self.agent_steps, total)
         return self.programs.from_host(tree)
-
-    def _total_steps(self) -> int:
-        per_iteration = self.algorithm.steps_per_iteration
-        return self.algorithm.initial_steps + self.points[-1] * per_iteration
 
     def _train_until(self, point: int, progress: Progress) -> Progress:
         """Chunks of about `CHUNK_SECONDS` up to an iteration."""
         while self.iteration < point:
             count = min(self._chunk, point - self.iteration)
+            self._announce("advance", "training")
             progress, seconds = self.programs.advance(progress, count)
             self.iteration += count
             self.train_seconds += seconds
@@ -117,6 +116,7 @@ class BatchRun:
 
     def _evaluate(self, index: int, progress: Progress, begun_at: float) -> Progress:
         """Plays the games of evaluation point `index` and puts them on record."""
+        self._announce("evaluate", "evaluating")
         evaluation, seconds = self.programs.evaluate(progress, index)
         self.evaluation_seconds += seconds
         progress, metrics = self.programs.metrics(progress)
@@ -142,9 +142,15 @@ class BatchRun:
     def _save(self, progress: Progress) -> None:
         if self.store is not None:
             position = checkpoints.Position(self.iteration, self.train_seconds)
+            self.run.reporter.phase("saving")
             self.store.save(self.programs.to_host(progress), position)
             self._saved_at = time.monotonic()
 
-    def _stop(self) -> Any:
-        self.run.reporter.finished(self.lanes)
+    def _announce(self, program: str, phase: Phase) -> None:
+        """Says what comes next; the first call of a program compiles it."""
+        ready = self.programs.is_compiled(program)
+        self.run.reporter.phase(phase if ready else "compiling")
+
+    def _stop(self) -> NoReturn:
+        self.run.reporter.finished(self.lanes, complete=False)
         raise Stopped

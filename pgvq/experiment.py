@@ -124,6 +124,14 @@ class Experiment:
         marks = range(self.evaluations + 1)
         return sorted({round(total * i / self.evaluations) for i in marks})
 
+    def steps_at(self, algorithm: Algorithm, iteration: int) -> int:
+        """Agent steps of one lane after so many iterations, exactly."""
+        return algorithm.initial_steps + iteration * algorithm.steps_per_iteration
+
+    def executed_steps(self, algorithm: Algorithm) -> int:
+        """Agent steps that the budget comes to in whole iterations."""
+        return self.steps_at(algorithm, self.points(algorithm)[-1])
+
     def batches(self, wanted: Iterable[tuple[str, int]]) -> list[list[Lane]]:
         """Lanes for `wanted` variants and seeds, grouped by what trains in one program."""
         groups: dict[Any, list[Lane]] = {}

@@ -1,21 +1,29 @@
 """What a running experiment tells: the calls that a reporter may answer."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from pgvq.training import Evaluation, Lane
 
 if TYPE_CHECKING:
     from pgvq.experiment import Experiment
 
+Phase = Literal["compiling", "starting", "training", "evaluating", "saving"]
+
 
 class Reporter:
     """Silent: every call does nothing. Override what is to be shown."""
 
-    def planned(self, experiment: "Experiment", done: int, missing: int) -> None:
-        """Before training: lanes that the folder holds already, and those it lacks."""
+    def planned(
+        self, experiment: "Experiment", done: int, batches: Sequence[list[Lane]]
+    ) -> None:
+        """Before training: lanes that the folder holds, and the batches it lacks."""
 
     def batch(self, lanes: list[Lane], done_steps: int, total_steps: int) -> None:
         """A batch of lanes begins, or goes on; steps are agent steps of one lane."""
+
+    def phase(self, phase: Phase) -> None:
+        """What the batch does next; compilation is told apart."""
 
     def advanced(
         self, done_steps: int, lane_steps: int, seconds: float, compile_seconds: float
@@ -29,5 +37,5 @@ class Reporter:
     def evaluated(self, lanes: list[Lane], steps: int, evaluation: Evaluation) -> None:
         """Games of all lanes after so many agent steps of each."""
 
-    def finished(self, lanes: list[Lane]) -> None:
-        """The batch is at its end, or was interrupted."""
+    def finished(self, lanes: list[Lane], complete: bool) -> None:
+        """The batch is at its end (`complete`), or was interrupted."""

@@ -31,6 +31,7 @@ half file under a real name. Errors are `InputError`, one line with the remedy.
 
 import difflib
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,7 @@ from pgvq.files import (
     read_json,
     write_json,
 )
+from pgvq.locking import LOCK
 from pgvq.provenance import provenance as provenance  # part of what is offered here
 from pgvq.provenance import version
 from pgvq.results_format import (
@@ -140,20 +142,54 @@ def create(
     folder = Path(folder)
     stamped = {"format_version": FORMAT_VERSION, "pgvq_version": version("pgvq")}
     described = checked_description(plain(stamped | dict(description)), str(folder))
-    if folder.is_dir():
-        found = sorted(p.name for p in folder.iterdir() if not is_temporary(p))
-        if "experiment.json" in found:
-            raise InputError(
-                f"{folder} already holds an experiment and is not overwritten; "
-                f"continue it with the same configuration, or choose another folder"
-            )
-        if found:
-            raise InputError(
-                f"{folder} is not a results folder (it holds {found[0]!r} and no "
-                f"experiment.json), so nothing is written there; choose another folder"
-            )
+    check_place(folder)
+    if (folder / "experiment.json").exists():
+        raise InputError(
+            f"{folder} already holds an experiment and is not overwritten; "
+            f"continue it with the same configuration, or choose another folder"
+        )
     write_json(folder / "experiment.json", described)
     return described
+
+
+def check_place(folder: Path) -> None:
+    """Raise `InputError` for a folder that holds something, but no experiment."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; choose a folder, such as results/pong")
+    if not folder.is_dir() or (folder / "experiment.json").exists():
+        return
+    ours = (p for p in folder.iterdir() if not is_temporary(p) and p.name != LOCK)
+    if found := sorted(p.name for p in ours):
+        raise InputError(
+            f"{folder} is not a results folder (it holds {found[0]!r} and no "
+            f"experiment.json), so nothing is written there; choose another folder"
+        )
+
+
+def delete(folder: Path) -> None:
+    """Delete what a results folder holds; `InputError` unless pgvq wrote it.
+
+    One of another format version is deleted too.
+    """
+    path = folder / "experiment.json"
+    if not path.exists():
+        check_place(folder)
+        return
+    remedy = f"look at {folder} yourself, and delete it by hand if it may go"
+    if "format_version" not in read_json(path, dict, remedy):
+        raise InputError(f"{path} was not written by pgvq; {remedy}")
+    try:
+        # The description goes last: until then the folder is known for what it is.
+        for part in sorted(folder.iterdir(), key=lambda part: part == path):
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part)
+            elif part.name != LOCK:
+                part.unlink()
+    except OSError as error:
+        raise InputError(
+            f"cannot delete {folder}: {error.strerror or error}; make it writable, or "
+            "choose another folder"
+        ) from error
 
 
 def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 The tables hold what is done, and a run computes what they lack: lanes that a checkpoint
 holds go on from there, the others start. Tables are written before the checkpoint of
 the same point, so whatever moment a run is killed at, the next one goes on from the
-checkpoint, drops rows beyond it and writes them again, equal.
+checkpoint, drops rows beyond it and writes them again, equal. Rows that should stand
+before a checkpoint and do not, because somebody deleted a table, make it useless.
 """
 
 import signal
@@ -19,6 +20,7 @@ import pandas as pd
 from pgvq import checkpoints, results
 from pgvq.batch_run import BatchRun, Stopped
 from pgvq.experiment import Experiment
+from pgvq.locking import locked
 from pgvq.progress import Reporter
 from pgvq.results import Results
 from pgvq.training import Evaluation, Lane
@@ -27,7 +29,7 @@ from pgvq.types import InputError
 MAX_LANES = 256  # per program; more would only cost memory
 
 # Not part of the configuration: they may differ between two runs of one experiment.
-UNCOMPARED = ("format_version", "pgvq_version", "title")
+UNCOMPARED = ("format_version", "pgvq_version", "title", "source")
 
 Tables = dict[str, dict[str, pd.DataFrame]]  # by variant and table name
 
@@ -44,6 +46,9 @@ def run(
     experiment: Experiment,
     out: str | Path | None = None,
     reporter: Reporter | None = None,
+    *,
+    fresh: bool = False,
+    source: dict[str, Any] | None = None,
 ) -> Results:
     """Trains what is missing and returns the results.
 
@@ -51,13 +56,23 @@ def run(
         experiment: what to compare.
         out: the results folder, made or continued; None keeps everything in memory.
         reporter: told of progress; None is silent.
+        fresh: delete the results folder first.
+        source: kept in a new folder's `experiment.json`: how to make the experiment
+            again.
 
     Raises:
-        InputError: the folder is not writable, not a results folder, or holds an
-            experiment of another configuration.
+        InputError: the folder is not writable, not a results folder, in use by another
+            process, or holds an experiment of another configuration.
         Interrupted: Ctrl-C; what was trained is saved.
     """
-    return Run(experiment, None if out is None else Path(out), reporter).finish()
+    if out is None:
+        return Run(experiment, None, reporter).finish()
+    folder = Path(out)
+    results.check_place(folder)
+    with locked(folder):
+        if fresh:
+            results.delete(folder)
+        return Run(experiment, folder, reporter, source).finish()
 
 
 def train(
@@ -96,7 +111,11 @@ class Run:
     """One call of `run`: the tables, and what they lack."""
 
     def __init__(
-        self, experiment: Experiment, folder: Path | None, reporter: Reporter | None
+        self,
+        experiment: Experiment,
+        folder: Path | None,
+        reporter: Reporter | None,
+        source: dict[str, Any] | None = None,
     ) -> None:
         self.experiment = experiment
         self.folder = folder
@@ -107,15 +126,23 @@ class Run:
             for name in experiment.variants
         }
         self.sessions: dict[str, list[dict[str, Any]]] = {}
+        # Agent steps at which a lane of each variant is evaluated, ascending.
+        self.marks = {
+            name: [
+                experiment.steps_at(algorithm, iteration)
+                for iteration in experiment.points(algorithm)
+            ]
+            for name, algorithm in experiment.variants.items()
+        }
         if folder is not None:
-            self._open(folder)
+            self._open(folder, source)
 
     def finish(self) -> Results:
         """Trains all that is missing."""
         with _interruptible() as interrupted:
-            batches, wanted = self._plan()
-            done = self.experiment.seeds * len(self.tables) - wanted
-            self.reporter.planned(self.experiment, done, wanted)
+            batches, missing = self._plan()
+            done = self.experiment.seeds * len(self.tables) - missing
+            self.reporter.planned(self.experiment, done, [b[0] for b in batches])
             for lanes, saved in batches:
                 try:
                     BatchRun(self, lanes, saved, interrupted).finish()
@@ -123,10 +150,11 @@ class Run:
                     raise Interrupted(self._farewell(), self.assembled()) from None
         return self.assembled()
 
-    def _open(self, folder: Path) -> None:
+    def _open(self, folder: Path, source: dict[str, Any] | None) -> None:
         """Reads what the folder holds, or makes it."""
         if not (folder / "experiment.json").exists():
-            self.description = results.create(folder, self.description)
+            made = self.description | ({"source": source} if source else {})
+            self.description = results.create(folder, made)
             return
         held = results.read_description(folder)
         changes = differences(held, self.description)
@@ -153,8 +181,8 @@ class Run:
         left = set(missing)
         for batch in checkpoints.saved_batches(self.folder) if self.folder else []:
             # A batch goes on as a whole: its lanes were compiled into one program.
-            unfinished = [lane for lane in batch.lanes if not self._is_done(*lane)]
-            if left.intersection(unfinished) and len(unfinished) == len(batch.lanes):
+            # Lanes of it that are done already are computed once more, and equal.
+            if left.intersection(batch.lanes) and self._can_go_on(batch):
                 plan += [(self.experiment.batches(batch.lanes)[0], batch)]
                 left.difference_update(batch.lanes)
         for lanes in self.experiment.batches(lane for lane in missing if lane in left):
@@ -165,9 +193,26 @@ class Run:
         return plan, len(missing)
 
     def _is_done(self, name: str, seed: int) -> bool:
-        rows = self.tables[name]["training"]
-        steps = rows.loc[rows.seed == seed, "agent_steps"]
-        return len(steps) > 0 and int(steps.max()) >= self.experiment.steps
+        return self._has_rows(name, seed, self.marks[name])
+
+    def _can_go_on(self, batch: checkpoints.Batch) -> bool:
+        """Whether the tables hold all that the batch found before its checkpoint."""
+        position = batch.position()
+        known = all(name in self.tables for name, _ in batch.lanes)
+        if position is None or not known:
+            return False
+        name = batch.lanes[0][0]
+        algorithm = self.experiment.variants[name]
+        steps = self.experiment.steps_at(algorithm, position.iteration)
+        behind = [mark for mark in self.marks[name] if mark <= steps]
+        return all(self._has_rows(name, seed, behind) for name, seed in batch.lanes)
+
+    def _has_rows(self, name: str, seed: int, marks: list[int]) -> bool:
+        """Whether every table has rows of a seed at all these agent steps."""
+        return all(
+            set(marks) <= set(table.loc[table.seed == seed, "agent_steps"])
+            for table in self.tables[name].values()
+        )
 
     def record(
         self,

@@ -195,6 +195,10 @@ class Lanes:
         state = jax.tree.map(lambda leaf: leaf[lane], progress.state)
         return self.lanes[lane].algorithm, state
 
+    def is_compiled(self, name: str) -> bool:
+        """Whether "init", "advance" or "evaluate" was called before."""
+        return name in self._programs
+
     def _put(self, tree: Any) -> Any:
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec("lanes")))
 

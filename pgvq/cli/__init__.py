@@ -1,0 +1,194 @@
+"""The command line, `pgvq`: what can be asked, and how errors are told.
+
+Every `InputError` becomes one line on stderr and exit status 2. What a command does is
+in the module of its name beside this one.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from tyro.conf import Positional, UseAppendAction, arg, subcommand
+
+from pgvq.types import InputError
+
+HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side.
+
+    pgvq run experiments/pong.py     train, several seeds each; goes on if stopped
+    pgvq plot results/pong           draw the figures again
+    pgvq watch results/pong          a GIF of a trained agent
+    pgvq list                        algorithms and environments
+    pgvq run --help                  options, with examples; also: pgvq --version
+
+Environment: PGVQ_DEVICES=N uses N CPU devices (default: one per core). PGVQ_CACHE=off
+keeps no compiled programs, PGVQ_CACHE=FOLDER keeps them there (default:
+~/.cache/pgvq/xla). Tab completion: `pgvq --tyro-print-completion bash` (or zsh, tcsh)
+prints what your shell has to source.
+"""
+
+
+@dataclasses.dataclass
+class Run:
+    """Train what an experiment lacks, then print its table and draw its figures.
+
+    The results folder is continued: runs that it holds are not trained again, runs
+    that were stopped (Ctrl-C, kill, power) go on where their last checkpoint stands.
+
+    Examples:
+
+        pgvq run experiments/pong.py
+        pgvq run experiments/pong.py --seeds 30      (only the seeds that are missing)
+        pgvq run experiments/pong.py --steps 2e6 --out results/longer
+        pgvq run experiments/pong.py --set dqn.learning_rate=3e-4 --out results/slower
+        pgvq run experiments/pong.py --set dqn.torso.features=128,128
+          --set '*.env.repeat_action_probability=0' --out results/not_sticky
+    """
+
+    file: Positional[Annotated[str, arg(metavar="FILE")]]
+    """Python file that defines `experiment`; `pong` means experiments/pong.py."""
+    seeds: Annotated[int | None, arg(metavar="N")] = None
+    """Runs per algorithm: seeds 0 to N - 1. More seeds later train only those."""
+    steps: Annotated[float | None, arg(metavar="STEPS")] = None
+    """Budget of each run in agent steps, such as 2e6."""
+    settings: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(name="set", metavar="TARGET.FIELD=VALUE"),
+    ] = ()
+    """Change a field of an algorithm (`dqn`), of one variant, or of all that have it
+    (`*`); may be given several times. `pgvq list` shows the fields."""
+    out: Annotated[str | None, arg(metavar="FOLDER")] = None
+    """Results folder; by default results/ and the experiment's name."""
+    fresh: Annotated[bool, arg(constructor=bool)] = False
+    """Delete the results folder first."""
+    evaluations: Annotated[int | None, arg(metavar="N")] = None
+    """Evaluation points, after the one before learning."""
+    games: Annotated[int | None, arg(metavar="N")] = None
+    """Complete games per seed, evaluation point and mode."""
+    no_cache: bool = False
+    """Compile everything anew, and keep nothing of it."""
+
+
+@dataclasses.dataclass
+class Plot:
+    """Draw all figures and write summary.csv, from a results folder alone.
+
+    Examples:
+
+        pgvq plot results/pong
+    """
+
+    folder: Positional[Annotated[str, arg(metavar="FOLDER")]]
+    """A results folder, such as results/pong."""
+
+
+@dataclasses.dataclass
+class List:
+    """Algorithms with their fields, which of them are sweepable, and environments.
+
+    Examples:
+
+        pgvq list
+        pgvq list dqn
+        pgvq list pong
+    """
+
+    name: Positional[Annotated[str | None, arg(metavar="NAME")]] = None
+    """Only this algorithm or environment, with everything about it."""
+
+
+@dataclasses.dataclass
+class Watch:
+    """Let a trained agent play a game of Pong and write it as a GIF.
+
+    The agent is the one of the newest checkpoint. To make it again, this executes the
+    experiment file that the results folder keeps: do so only with folders you trust.
+
+    Examples:
+
+        pgvq watch results/pong
+        pgvq watch results/pong --algorithm dqn --seed 3 --out rally.gif
+    """
+
+    folder: Positional[Annotated[str, arg(metavar="FOLDER")]]
+    """A results folder, such as results/pong."""
+    algorithm: Annotated[str | None, arg(metavar="VARIANT")] = None
+    """Which variant plays; the first that has a checkpoint by default."""
+    seed: Annotated[int, arg(metavar="SEED")] = 0
+    """Which of its runs."""
+    out: Annotated[str, arg(metavar="FILE.gif")] = "rally.gif"
+    """Where the GIF goes."""
+    mode: Literal["greedy", "explore"] = "greedy"
+    """The best it knows, or as it behaves while learning."""
+    games: Annotated[int, arg(metavar="N")] = 1
+    """Games to play; the score of each is printed, the first is drawn."""
+    max_steps: Annotated[int, arg(metavar="N")] = 5000
+    """Agent steps after which a game is cut off."""
+    experiment: Annotated[str | None, arg(metavar="FILE")] = None
+    """The experiment file, for results that keep none."""
+
+
+Command = (
+    Annotated[Run, subcommand("run")]
+    | Annotated[Plot, subcommand("plot")]
+    | Annotated[List, subcommand("list")]
+    | Annotated[Watch, subcommand("watch")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what the command line asks and returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        from pgvq import __version__
+
+        print(f"pgvq {__version__}")
+        return 0
+    command = tyro.cli(
+        Command,  # pyright: ignore[reportArgumentType]
+        prog="pgvq",
+        description=HELP,
+        args=given,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    try:
+        return perform(command, Console())
+    except InputError as error:
+        print(f"pgvq: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("pgvq: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `pgvq list | head`
+        sys.stderr.close()
+        return 141
+
+
+def perform(command: Run | Plot | List | Watch, console: Console) -> int:
+    """Hands a command to the module that does it."""
+    if isinstance(command, Run):
+        from pgvq.cli.run import run_experiment
+
+        names = ("seeds", "steps", "evaluations", "games")
+        return run_experiment(
+            command.file,
+            {name: getattr(command, name) for name in names},
+            command.settings,
+            command.out,
+            command.fresh,
+            not command.no_cache,
+            console,
+        )
+    if isinstance(command, Plot):
+        from pgvq.cli.plot import draw
+
+        return draw(command.folder, console)
+    if isinstance(command, List):
+        from pgvq.cli.listing import show
+
+        return show(command.name, console)
+    from pgvq.cli.watching import watch
+
+    return watch(command, console)

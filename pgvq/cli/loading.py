@@ -1,0 +1,110 @@
+"""Experiments from Python files: the only place where a user's own code is executed."""
+
+import difflib
+import sys
+import traceback
+import types
+from pathlib import Path
+from typing import NamedTuple
+
+from pgvq.experiment import Experiment
+from pgvq.files import one_line
+from pgvq.types import InputError
+
+FOLDER = Path("experiments")  # where experiments are looked for by their bare name
+
+
+class Loaded(NamedTuple):
+    """An experiment and the text that made it."""
+
+    experiment: Experiment
+    text: str
+
+
+def load_experiment(given: str) -> Loaded:
+    """The `experiment` of a Python file, or of `experiments/NAME.py` for a bare name.
+
+    The file's own folder is on the search path, as if Python ran the file.
+
+    Raises:
+        InputError: the file is not there, does not run, or defines no `experiment`.
+    """
+    path = _find(given)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({one_line(error)}); give a Python file"
+        ) from error
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return Loaded(execute(text, str(path)), text)
+
+
+def execute(text: str, where: str) -> Experiment:
+    """The `experiment` that a program text defines; `where` names it in errors.
+
+    Raises:
+        InputError: the text does not run, or defines no `experiment`.
+    """
+    module = types.ModuleType("pgvq_experiment_file")
+    module.__file__ = where
+    # Dataclasses of the file look their own module up by its name.
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(text, where, "exec"), module.__dict__)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    except SyntaxError as error:
+        raise InputError(
+            f"{where}, line {error.lineno}: {error.msg}; correct it"
+        ) from error
+    except Exception as error:
+        lines = traceback.extract_tb(error.__traceback__)
+        own = [frame.lineno for frame in lines if frame.filename == where]
+        line = f", line {own[-1]}" if own else ""
+        said = one_line(error)
+        raise InputError(f"{where}{line}: {type(error).__name__}: {said}") from error
+    return _experiment_of(module, where)
+
+
+def _experiment_of(module: types.ModuleType, where: str) -> Experiment:
+    found = module.__dict__.get("experiment")
+    if isinstance(found, Experiment):
+        return found
+    if found is not None:
+        raise InputError(
+            f"{where}: `experiment` is of type {type(found).__name__}; make it "
+            "`experiment = Experiment(...)`"
+        )
+    others = [n for n, v in module.__dict__.items() if isinstance(v, Experiment)]
+    hint = (
+        f"rename {others[0]!r} to 'experiment'"
+        if others
+        else "add `experiment = Experiment(...)`, as experiments/pong.py does"
+    )
+    raise InputError(f"{where} defines no `experiment`; {hint}")
+
+
+def _find(given: str) -> Path:
+    path = Path(given)
+    if path.is_file():
+        return path
+    by_name = FOLDER / f"{given}.py"
+    if path.suffix != ".py" and by_name.is_file():
+        return by_name
+    if path.is_dir():
+        inside = sorted(path.glob("*.py"))
+        hint = f", such as {inside[0]}" if inside else ""
+        raise InputError(f"{path} is a folder; give a Python file{hint}")
+    known = {*path.parent.glob("*.py"), *FOLDER.glob("*.py")}
+    names = {candidate.stem: candidate for candidate in sorted(known)}
+    near = difflib.get_close_matches(path.stem, names, n=1, cutoff=0.5)
+    if near:
+        hint = f"did you mean {names[near[0]]}?"
+    elif names:
+        hint = f"there are {', '.join(str(p) for p in sorted(names.values())[:5])}"
+    else:
+        hint = "write one that defines `experiment = Experiment(...)`"
+    raise InputError(f"there is no file {path}; {hint}")

@@ -1,0 +1,200 @@
+"""`--set dqn.learning_rate=3e-4`: fields of algorithms, changed by their names.
+
+A target is a variant of the experiment, an algorithm (all its variants), or `*` (every
+variant that has the field). What follows is a field, or a field of a field: of the
+environment (`dqn.env.frame_skip=4`), of its parameters (`dqn.env_params.x=1`) or of a
+network (`dqn.torso.features=128,128`). Values are read by the type of the field.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flax import linen as nn
+
+from pgvq import envs
+from pgvq.algorithms import ALGORITHMS
+from pgvq.experiment import Experiment
+from pgvq.types import InputError
+
+EXAMPLE = "dqn.learning_rate=3e-4"
+Changes = dict[str, Any]  # field to value, or to the changes of what it holds
+
+
+class _NoField(InputError):
+    """The thing has no such field."""
+
+
+def override(
+    experiment: Experiment, settings: Iterable[str], **fields: Any
+) -> Experiment:
+    """The experiment with all `settings`, and other `fields` of its own.
+
+    All changes are made at once, for one may be impossible without another.
+
+    Raises:
+        InputError: a setting cannot be read, or its target, field or value is unknown.
+    """
+    algorithms = dict(experiment.variants)
+    changes: dict[str, Changes] = {}
+    for setting in settings:
+        names, path, text = _parts(setting, algorithms)
+        missing: list[_NoField] = []
+        for name in names:
+            mine = changes.setdefault(name, {})
+            try:
+                _note(setting, algorithms[name], path, text, mine)
+            except _NoField as error:
+                missing.append(error)
+            if len(path) == 1 and f" {path[0]}=" in name:
+                raise InputError(
+                    f"--set {setting}: the experiment sweeps {path[0]} already "
+                    f"({name!r}); set another field, or change the file"
+                )
+        # `*` means: wherever there is such a field.
+        if missing and (not setting.startswith("*.") or len(missing) == len(names)):
+            raise InputError(f"--set {setting}: {missing[0]}") from missing[0]
+    for name, mine in changes.items():
+        algorithms[name] = changed(algorithms[name], mine)
+    return experiment.replace(algorithms=algorithms, **fields)
+
+
+def _parts(
+    setting: str, algorithms: Mapping[str, Any]
+) -> tuple[list[str], list[str], str]:
+    """Names of variants, path of fields, and the value as text."""
+    targets = {"*": list(algorithms)}
+    for kind, cls in ALGORITHMS.items():
+        targets[kind] = [n for n, a in algorithms.items() if type(a) is cls]
+    for name, algorithm in algorithms.items():
+        own = type(algorithm).__name__
+        targets.setdefault(own, []).append(name)
+    targets |= {name: [name] for name in algorithms}
+    targets = {target: names for target, names in targets.items() if names}
+
+    matching = [t for t in targets if setting.startswith(t + ".")]
+    target = max(matching, key=len, default="")
+    fields, equals, text = setting[len(target) + 1 :].partition("=")
+    if target and equals and text and all(fields.split(".")):
+        return targets[target], fields.split("."), text
+    if target:
+        raise InputError(
+            f"--set {setting} is not of the form TARGET.FIELD=VALUE; write it as "
+            f"in --set {EXAMPLE}"
+        )
+    wrong = setting.partition("=")[0].partition(".")[0]
+    near = difflib.get_close_matches(wrong, targets, n=1)
+    known = ", ".join(algorithms)
+    hint = f"did you mean {near[0]}?" if near else f"it has {known}; or * for all"
+    if "." not in setting.partition("=")[0]:
+        hint = f"write TARGET.FIELD=VALUE, as in --set {EXAMPLE}"
+    raise InputError(f"--set {setting}: the experiment has no {wrong!r}; {hint}")
+
+
+def _note(setting: str, thing: Any, path: list[str], text: str, into: Changes) -> None:
+    """Adds the change of one field, found by its path, to `into`."""
+    name, *rest = path
+    if name == "budget":
+        raise InputError(
+            f"--set {setting}: the budget is the experiment's; use --steps"
+        )
+    known = settable(thing)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+        what = "cannot be set" if not known else f"has no field {name!r}: {hint}"
+        raise _NoField(f"{type(thing).__name__} {what}")
+    if rest:
+        if not isinstance(into.setdefault(name, {}), dict):
+            raise InputError(
+                f"--set {setting}: {name} itself is set as well; choose one"
+            )
+        _note(setting, inner(thing, name), rest, text, into[name])
+    elif name in into:
+        raise InputError(f"--set {setting}: {name} is set twice; choose one")
+    else:
+        into[name] = _read(setting, thing, name, text)
+
+
+def settable(thing: Any) -> list[str]:
+    """Names of the fields of an algorithm, a network, an environment or its params."""
+    if not dataclasses.is_dataclass(thing):
+        return []
+    hidden = ("parent", "name") if isinstance(thing, nn.Module) else ()
+    return [f.name for f in dataclasses.fields(thing) if f.name not in hidden]
+
+
+def inner(thing: Any, name: str) -> Any:
+    """What a field holds; the environment's default parameters where none are given."""
+    value = getattr(thing, name)
+    if value is None and name == "env_params":
+        return thing.env.default_params
+    return value
+
+
+def changed(thing: Any, changes: Changes) -> Any:
+    """The same with other fields, each class by its own way of copying."""
+    values = {
+        name: changed(inner(thing, name), value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+    if isinstance(thing, nn.Module):
+        return thing.clone(**values)
+    if hasattr(thing, "replace"):
+        return thing.replace(**values)
+    return dataclasses.replace(thing, **values)
+
+
+def _read(setting: str, thing: Any, name: str, text: str) -> Any:
+    """The value that `text` means for a field, by its type."""
+    held = getattr(thing, name)
+    hints = typing.get_type_hints(type(thing))
+    kind = float if hints.get(name) is float else type(held)
+    if name == "env":
+        return envs.make(text)[0]
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if kind is int:
+            return _whole(text)
+        if kind is float:
+            return _number(text)
+        if kind is str:
+            return text
+        if kind is tuple:
+            element = type(held[0]) if held else int
+            read = {int: _whole, float: _number, str: str}[element]
+            return tuple(read(part) for part in text.strip("(), ").split(","))
+    except (KeyError, ValueError, ArithmeticError):
+        wanted = {
+            bool: "true or false",
+            int: "a whole number",
+            float: "a number",
+            tuple: "values with commas between, such as 128,128",
+        }[kind]
+        raise InputError(
+            f"--set {setting}: {name}={text!r} must be {wanted} (now {held!r})"
+        ) from None
+    raise InputError(
+        f"--set {setting}: {name} is {held!r}, which cannot be written on a command "
+        "line; change it in the file"
+    )
+
+
+def _number(text: str) -> float:
+    """A float, also as a fraction: `1/16`."""
+    above, slash, below = text.partition("/")
+    return float(above) / float(below) if slash else float(text)
+
+
+def _whole(text: str) -> int:
+    """A whole number, also as `1e5`."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if number != int(number):
+            raise ValueError(text) from None
+        return int(number)

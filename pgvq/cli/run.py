@@ -1,0 +1,139 @@
+"""`pgvq run`: load, change, train, sum up, draw, and say what to do next."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+
+from pgvq import devices, plotting
+from pgvq.cli.loading import execute, load_experiment
+from pgvq.cli.overrides import override
+from pgvq.experiment import Experiment
+from pgvq.progress_display import reporter_for
+from pgvq.results import Results
+from pgvq.runner import Interrupted, run
+from pgvq.summary_table import print_summary
+from pgvq.types import InputError
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+def run_experiment(
+    file: str,
+    changes: dict[str, Any],
+    settings: Sequence[str],
+    out: str | None,
+    fresh: bool,
+    cache: bool,
+    console: Console,
+) -> int:
+    """Trains what is missing and shows it; returns the exit status.
+
+    Args:
+        file: a Python file that defines `experiment`.
+        changes: fields of the experiment, such as seeds; None leaves one as it is.
+        settings: of `--set`.
+        out: the results folder; None is `results/` and the experiment's name.
+        fresh: delete that folder first.
+        cache: whether compiled programs are kept.
+        console: where to print.
+    """
+    if not cache:
+        jax.config.update("jax_enable_compilation_cache", False)
+    loaded = load_experiment(file)
+    experiment = changed(loaded.experiment, changes, settings)
+    folder = Path("results", experiment.name) if out is None else Path(out)
+    console.print(header(experiment), markup=False, highlight=False)
+    source = {"text": loaded.text, "changes": changes, "set": list(settings)}
+    reporter = reporter_for(console)
+    try:
+        with reporter:
+            results = run(experiment, folder, reporter, fresh=fresh, source=source)
+    except KeyboardInterrupt as stop:
+        said = str(stop) or f"stopped at once; {folder} holds all up to its checkpoint"
+        console.print(f"\n{said}:", markup=False, highlight=False, soft_wrap=True)
+        if isinstance(stop, Interrupted) and len(stop.results.evaluations):
+            plotting.plot(stop.results)
+        again = command(file, changes, settings, out)
+        console.print(f"    {again}", markup=False, highlight=False, soft_wrap=True)
+        return INTERRUPTED
+    show(results, folder, console)
+    return 0
+
+
+def changed(
+    experiment: Experiment, changes: dict[str, Any], settings: Sequence[str]
+) -> Experiment:
+    """The experiment as the command line wants it."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    # One step: a budget and a setting may each be impossible without the other.
+    return override(experiment, settings, **given)
+
+
+def header(experiment: Experiment) -> str:
+    """What is about to run: how much of it, and on what."""
+    seeds, variants = experiment.seeds, experiment.variants
+    many = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    count = f"{len(variants)} algorithm{'s' if len(variants) > 1 else ''}"
+    budget = f"{experiment.steps:,.0f} agent steps each"
+    lines = [
+        experiment.title or experiment.name,
+        f"{count}, {many}, {budget}; {devices.describe()}",
+    ]
+    rounded = {
+        name: experiment.executed_steps(algorithm)
+        for name, algorithm in variants.items()
+        if experiment.executed_steps(algorithm) != experiment.steps
+    }
+    if rounded:
+        parts = [f"{name} {steps:,}" for name, steps in rounded.items()]
+        more = f" and {len(parts) - 6} more" if len(parts) > 6 else ""
+        listed = ", ".join(parts[:6]) + more
+        lines.append(f"rounded up to whole iterations: {listed}")
+    return "\n".join(lines)
+
+
+def show(results: Results, folder: Path, console: Console) -> None:
+    """The table, the figures, and where everything is."""
+    print_summary(results, console=console)
+    written = plotting.plot(results, folder)
+    pictures = [path.name for path in written if path.suffix == ".png"]
+    lines = [f"\n{folder} holds the tables and {', '.join(pictures)}"]
+    first = results.description["variants"][0]["name"]
+    if str(results.description["environment"]["name"]).startswith("Pong"):
+        watch = ["pgvq", "watch", str(folder), "--algorithm", first]
+        lines.append(f"watch it play: {shlex.join(watch)} --seed 0 --out rally.gif")
+    lines.append(f"draw it again: {shlex.join(['pgvq', 'plot', str(folder)])}")
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def command(
+    file: str, changes: dict[str, Any], settings: Sequence[str], out: str | None
+) -> str:
+    """The command line that goes on with a run: the same, without `--fresh`."""
+    words = ["pgvq", "run", file]
+    for name, value in changes.items():
+        if value is not None:
+            number = f"{value:.15g}" if isinstance(value, float) else str(value)
+            words += [f"--{name}", number]
+    for setting in settings:
+        words += ["--set", setting]
+    return shlex.join(words + ([] if out is None else ["--out", out]))
+
+
+def made_from(source: Any, where: str) -> Experiment:
+    """The experiment that a results folder keeps the text and the changes of.
+
+    Raises:
+        InputError: there is none, as after a run from a user's own program.
+    """
+    if not isinstance(source, dict) or not isinstance(source.get("text"), str):
+        raise InputError(
+            f"{where} does not say how its algorithms are made, for it was not written "
+            "by `pgvq run`; give the file with --experiment FILE"
+        )
+    experiment = execute(source["text"], f"{where} (source)")
+    return changed(experiment, source.get("changes") or {}, source.get("set") or [])
