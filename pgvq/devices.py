@@ -10,6 +10,7 @@ persistent compilation cache off, `PGVQ_CACHE=/some/folder` puts it elsewhere. W
 user told JAX itself, by its own flags, is left alone.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -39,18 +40,17 @@ def set_up() -> None:
             f"PGVQ_DEVICES={wanted!r} must be a number of CPU devices, 1 or more; "
             "leave it unset for one per core"
         )
-    if wanted or jax.config.values["jax_num_cpu_devices"] < 0:
-        try:
+    given = jax.config.values
+    if wanted or given["jax_num_cpu_devices"] < 0:
+        # JAX refuses where it runs already, on the devices that it has.
+        with contextlib.suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", int(wanted or cores()))
-        except RuntimeError:
-            pass  # JAX runs already, on the devices that it has.
     cache = os.environ.get("PGVQ_CACHE", "")
-    if cache.lower() not in ("off", "0", "no") and not jax.config.read(
-        "jax_compilation_cache_dir"
-    ):
-        folder = Path(cache) if cache else default_cache()
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    if cache.lower() in ("off", "0", "no") or given["jax_compilation_cache_dir"]:
+        return
+    folder = Path(cache) if cache else default_cache()
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def default_cache() -> Path:
