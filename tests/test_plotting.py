@@ -56,7 +56,7 @@ def thick(axes):
 
 def test_everything_is_redrawn_from_the_folder_alone_with_the_same_bytes(tmp_path):
     """Pitfall 23: a picture regenerates from the folder alone."""
-    made = learning(THREE)
+    made = learning(THREE, seeds=3, points=3)
     folder = tmp_path / "pong"
     results_folder.create(folder, description(THREE))
     for table_name in results_folder.TABLES:
@@ -154,7 +154,7 @@ def boxes(figure, texts):
 @pytest.mark.parametrize("seeds", [1, 30])
 @pytest.mark.parametrize("names", [{"dqn": "DQN"}, THREE, LONG], ids=len)
 def test_no_text_leaves_the_picture_or_meets_another(drawn, tmp_path, names, seeds):
-    made = learning(names, seeds=seeds, points=4)
+    made = learning(names, seeds=seeds, points=3)
     # All end alike: the labels' worst case.
     made.evaluations.loc[made.evaluations["agent_steps"] == 1_000_000, "score"] = 20.0
     learning_curves(made, tmp_path)

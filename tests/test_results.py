@@ -166,8 +166,9 @@ def test_create_overwrites_nothing(folder, tmp_path):
     assert [p.name for p in foreign.iterdir()] == ["chapter.tex"]
 
     (tmp_path / "file").write_text("mine")
-    for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        fails(lambda p=place: results.create(p, description(NAMES)), "cannot write")
+    file, below = tmp_path / "file", tmp_path / "file" / "below"
+    fails(lambda: results.create(file, description(NAMES)), str(file))
+    fails(lambda: results.create(below, description(NAMES)), "cannot write", str(below))
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -110,13 +110,13 @@ def test_no_interval_from_fewer_than_three_runs():
 
 
 def test_interval_is_that_of_its_generator_and_of_no_batch_size():
-    runs = generator(2).normal(size=(9, 30))
+    runs = generator(2).normal(size=(9, 20))
     first = bootstrap_interval(runs, generator(3))
     np.testing.assert_array_equal(first, bootstrap_interval(runs, generator(3)))
     assert np.any(np.array(first) != bootstrap_interval(runs, generator(4)))
-    # A hundred times the numbers are resampled in batches, and drawn the same.
-    wide = bootstrap_interval(np.tile(runs, 100), generator(3))
-    np.testing.assert_allclose(np.array(wide)[:, :30], first, rtol=1e-12)
+    # Twenty times the numbers are resampled in batches, and drawn the same.
+    wide = bootstrap_interval(np.tile(runs, 20), generator(3))
+    np.testing.assert_allclose(np.array(wide)[:, :20], first, rtol=1e-12)
 
 
 def test_probability_of_improvement_by_hand():
