@@ -58,7 +58,7 @@ def test_the_row_after_an_end_begins_a_new_episode(numbered):
 def test_ends_are_told_apart(numbered):
     """Even numbers terminate after three steps, odd ones are truncated after five."""
     for batch in numbered[1]:
-        even = batch.obs[..., 0] % 2 == 0
+        even = batch.obs[..., 0] * 2**14 % 2 == 0
         time = batch.next_obs[..., 1]
         np.testing.assert_array_equal(batch.terminated, even & (time == 3))
         np.testing.assert_array_equal(batch.truncated, ~even & (time == 5))

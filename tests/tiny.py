@@ -1,0 +1,27 @@
+"""Every algorithm of `ALGORITHMS` at its smallest, so that programs compile fast."""
+
+from typing import Any
+
+from probes import Numbered
+
+from pgvq.algorithms import ALGORITHMS, Algorithm
+from pgvq.networks import MLP
+
+COMMON = {"num_envs": 4, "rollout_length": 8, "torso": MLP((8,)), "budget": 10_000}
+
+# What an algorithm needs beside that: a replay of a size that nothing divides.
+EXTRA: dict[str, dict[str, Any]] = {
+    "dqn": {
+        "replay_ratio": 2 / 32,
+        "batch_size": 16,
+        "warmup_steps": 30,
+        "capacity": 53,
+        "target_period": 3,
+    },
+}
+
+
+def tiny(name: str, **changes: Any) -> Algorithm:
+    """The algorithm of that name, on `Numbered` unless told otherwise."""
+    settings = {"env": Numbered(), **COMMON, **EXTRA.get(name, {}), **changes}
+    return ALGORITHMS[name](**settings)
