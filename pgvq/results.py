@@ -39,6 +39,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pgvq.files import (
     atomic,
@@ -216,10 +217,15 @@ def write_table(
     """Write the whole table of a variant, in the order of its keys, atomically."""
     path = _table_path(folder, variant, table_name)
     checked = checked_table(frame, table_name, str(path))
+    table = pa.Table.from_pandas(checked, preserve_index=False)
     with atomic(path) as file:
-        # Page checksums, for a disk may damage what was written whole.
-        checked.to_parquet(
-            file, engine="pyarrow", index=False, write_page_checksum=True
+        # Page checksums, for a disk may damage what was written whole; and no second
+        # schema of pandas' or Arrow's own beside Parquet's, which has all there is.
+        pq.write_table(
+            table.replace_schema_metadata(None),
+            file,
+            write_page_checksum=True,
+            store_schema=False,
         )
 
 
@@ -239,9 +245,10 @@ def read_table(
     try:
         # An open file, not a path: of a folder named "a=1" pyarrow would make a column.
         with open(path, "rb") as file:
-            frame = pd.read_parquet(
-                file, engine="pyarrow", page_checksum_verification=True
-            )
+            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            frame = parquet.read().replace_schema_metadata(None).to_pandas()
+        if len(frame) != parquet.metadata.num_rows:
+            raise ValueError("its numbers of rows contradict each other")
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read ({one_line(error)}); {remedy}"
