@@ -5,7 +5,6 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from pgvq import checkpoints, results
-from pgvq.progress import Phase
 from pgvq.training import Lane, Lanes, Progress
 
 if TYPE_CHECKING:
@@ -83,19 +82,25 @@ class BatchRun:
         if self.saved is None:
             self.run.reporter.batch(self.lanes, 0, total)
             self.run.drop(self.lanes, -1)
-            self._announce("init", "starting")
+            self._compile()
+            self.run.reporter.phase("starting")
             return self.programs.start()
         tree, position = self.saved.restore(self.programs.host_shapes())
         self.iteration, self.train_seconds = position
         self.run.drop(self.lanes, self.agent_steps)
         self.run.reporter.batch(self.lanes, self.agent_steps, total)
+        self._compile()
         return self.programs.from_host(tree)
+
+    def _compile(self) -> None:
+        self.run.reporter.phase("compiling")
+        self.programs.compile()
 
     def _train_until(self, point: int, progress: Progress) -> Progress:
         """Chunks of about `CHUNK_SECONDS` up to an iteration."""
         while self.iteration < point:
             count = min(self._chunk, point - self.iteration)
-            self._announce("advance", "training")
+            self.run.reporter.phase("training")
             progress, seconds = self.programs.advance(progress, count)
             self.iteration += count
             self.train_seconds += seconds
@@ -116,7 +121,7 @@ class BatchRun:
 
     def _evaluate(self, index: int, progress: Progress, begun_at: float) -> Progress:
         """Plays the games of evaluation point `index` and puts them on record."""
-        self._announce("evaluate", "evaluating")
+        self.run.reporter.phase("evaluating")
         evaluation, seconds = self.programs.evaluate(progress, index)
         self.evaluation_seconds += seconds
         progress, metrics = self.programs.metrics(progress)
@@ -145,11 +150,6 @@ class BatchRun:
             self.run.reporter.phase("saving")
             self.store.save(self.programs.to_host(progress), position)
             self._saved_at = time.monotonic()
-
-    def _announce(self, program: str, phase: Phase) -> None:
-        """Says what comes next; the first call of a program compiles it."""
-        ready = self.programs.is_compiled(program)
-        self.run.reporter.phase(phase if ready else "compiling")
 
     def _stop(self) -> NoReturn:
         self.run.reporter.finished(self.lanes, complete=False)

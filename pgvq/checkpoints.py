@@ -44,13 +44,25 @@ class Batch:
         self.folder = folder / "checkpoints" / f"{lanes[0][0]}-{digest}"
         self.lanes = [(variant, int(seed)) for variant, seed in lanes]
 
+    def iteration(self) -> int:
+        """Of the newest checkpoint; -1 if there is none."""
+        return max(_iterations(self.folder), default=-1)
+
     def position(self) -> Position | None:
-        """Where the newest checkpoint stands; None if there is none."""
-        steps = _iterations(self.folder)
-        if not steps:
+        """Where the newest checkpoint stands; None if there is none.
+
+        Raises:
+            InputError: its note is damaged.
+        """
+        if self.iteration() < 0:
             return None
-        note = read_json(self.folder / str(steps[-1]) / "note.json", dict)
-        return Position(int(note["iteration"]), float(note["train_seconds"]))
+        path = self.folder / str(self.iteration()) / "note.json"
+        remedy = _anew(self.folder)
+        note = read_json(path, dict, remedy)
+        try:
+            return Position(int(note["iteration"]), float(note["train_seconds"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} lacks or spoils {error}; {remedy}") from error
 
     def save(self, tree: PyTree, position: Position) -> None:
         """Saves host arrays, then removes older checkpoints.
@@ -97,21 +109,35 @@ class Batch:
                 tree = checkpointer.restore(path.resolve(), target)
         except Exception as error:  # orbax raises of many kinds on damaged files
             raise InputError(
-                f"the checkpoint {path} cannot be read ({one_line(error)}); delete "
-                f"{self.folder} and run again: its seeds start anew"
+                f"the checkpoint {path} cannot be read ({one_line(error)}); "
+                f"{_anew(self.folder)}"
             ) from error
         return jax.device_get(tree), position
 
 
 def saved_batches(folder: Path) -> list[Batch]:
-    """The batches of a results folder that have a checkpoint, oldest first."""
+    """The batches of a results folder that have a checkpoint, by name.
+
+    Raises:
+        InputError: a list of lanes is damaged.
+    """
     found = []
     for path in sorted((folder / "checkpoints").glob("*/lanes.json")):
-        lanes = [(str(variant), int(seed)) for variant, seed in read_json(path, list)]
-        batch = Batch(folder, lanes)
-        if batch.folder == path.parent and batch.position() is not None:
+        remedy = _anew(path.parent)
+        held = read_json(path, list, remedy)
+        try:
+            lanes = [(str(variant), int(seed)) for variant, seed in held]
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path} is no list of lanes; {remedy}") from error
+        batch = Batch(folder, lanes) if lanes else None
+        if batch and batch.folder == path.parent and batch.iteration() >= 0:
             found.append(batch)
     return found
+
+
+def _anew(folder: Path) -> str:
+    """What to do about a damaged checkpoint."""
+    return f"delete {folder} and run again: its seeds start anew"
 
 
 def _iterations(folder: Path) -> list[int]:

@@ -207,6 +207,11 @@ def check_algorithm(name: str, algorithm: Any) -> None:
             "family, env, env_params, initial_steps, steps_per_iteration, "
             "updates_per_iteration, init, iterate, act"
         )
+    if not dataclasses.is_dataclass(algorithm):
+        raise InputError(
+            f"{name}: {type(algorithm).__name__} is no pytree dataclass; derive it "
+            "from RolloutAlgorithm or flax.struct.PyTreeNode"
+        )
     env = algorithm.env
     if not isinstance(env.action_space(env.default_params), spaces.Discrete):
         raise InputError(
@@ -215,11 +220,16 @@ def check_algorithm(name: str, algorithm: Any) -> None:
         )
     for field in dataclasses.fields(algorithm):
         value = getattr(algorithm, field.name)
-        sweepable = field.metadata.get("pytree_node", True) and field.type is float
-        if sweepable and not (isinstance(value, int | float) and math.isfinite(value)):
+        number = isinstance(value, int | float) and math.isfinite(value)
+        if is_sweepable(field) and not number:
             raise InputError(
                 f"{name}: {field.name}={value!r} is not a finite number; give one"
             )
+
+
+def is_sweepable(field: Any) -> bool:
+    """Whether values of this dataclass field train as lanes of one program."""
+    return field.metadata.get("pytree_node", True) and field.type in (float, "float")
 
 
 def check_field(algorithm: Any, field: str) -> None:

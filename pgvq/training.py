@@ -67,24 +67,32 @@ class Lanes:
         compile_seconds: spent in tracing and compiling so far.
     """
 
-    def __init__(self, lanes: Sequence[Lane], games: int, max_steps: int) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        games: int,
+        max_steps: int,
+        devices: Sequence[jax.Device] | None = None,
+    ) -> None:
         """Lays lanes out over the devices; compiles nothing yet.
 
         Args:
             lanes: L of them, equal in the structure of their algorithms.
             games: complete games per lane, evaluation and mode.
             max_steps: agent steps after which such a game counts as truncated.
+            devices: to train on; all local ones unless given.
         """
         self.lanes = list(lanes)
         self._evaluate = partial(_evaluate, games, max_steps)
         self.compile_seconds = 0.0
         self._programs: dict[str, Any] = {}
 
-        devices = jax.local_devices()[: len(self.lanes)]
-        self.mesh = Mesh(np.array(devices), ("lanes",))
+        used = list(devices or jax.local_devices())[: len(self.lanes)]
+        self.mesh = Mesh(np.array(used), ("lanes",))
         # Uneven numbers: the last lane is repeated so that the devices share equally.
         rows = list(range(len(self.lanes)))
-        rows += [rows[-1]] * (-len(rows) % len(devices))
+        rows += [rows[-1]] * (-len(rows) % len(used))
+        self._rows = np.array(rows)
         algorithms = [self.lanes[row].algorithm for row in rows]
         self._inputs = self._put(
             (
@@ -168,36 +176,45 @@ class Lanes:
         )
 
     def to_host(self, progress: Progress) -> Progress:
-        """Plain numpy arrays, keys as their data: what a checkpoint can hold."""
-        return jax.device_get(jax.tree.map(_without_key, progress))
+        """Plain numpy arrays, keys as their data: what a checkpoint can hold.
+
+        Of the L lanes alone, so that it fits machines with other numbers of devices.
+        """
+        count = len(self.lanes)
+        host = jax.device_get(jax.tree.map(_without_key, progress))
+        return jax.tree.map(lambda leaf: leaf[:count], host)
 
     def from_host(self, saved: Progress) -> Progress:
         """The inverse of `to_host`, laid out over this machine's devices."""
-        wrapped = jax.tree.map(
-            lambda x, to: (
-                jax.random.wrap_key_data(jnp.asarray(x))
-                if jnp.issubdtype(to.dtype, jax.dtypes.prng_key)
-                else x
+        return self._put(self._keyed(jax.tree.map(lambda x: x[self._rows], saved)))
+
+    def host_shapes(self) -> Progress:
+        """Shapes and dtypes of what `to_host` returns."""
+        count = len(self.lanes)
+        return jax.eval_shape(
+            lambda tree: jax.tree.map(lambda x: _without_key(x)[:count], tree),
+            self._shapes,
+        )
+
+    def agent(self, saved: Progress, lane: int) -> tuple[Algorithm, Any]:
+        """One lane's algorithm and state, to act with, from what `to_host` returned.
+
+        Compiles none of the programs.
+        """
+        state = jax.tree.map(lambda leaf: leaf[lane], self._keyed(saved).state)
+        return self.lanes[lane].algorithm, state
+
+    def _keyed(self, saved: Progress) -> Progress:
+        """`saved` with its key data made into keys again."""
+        return jax.tree.map(
+            lambda leaf, like: (
+                jax.random.wrap_key_data(jnp.asarray(leaf))
+                if jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
+                else leaf
             ),
             saved,
             self._shapes,
         )
-        return self._put(wrapped)
-
-    def host_shapes(self) -> Progress:
-        """Shapes and dtypes of what `to_host` returns."""
-        return jax.eval_shape(
-            lambda tree: jax.tree.map(_without_key, tree), self._shapes
-        )
-
-    def agent(self, progress: Progress, lane: int) -> tuple[Algorithm, Any]:
-        """One lane's algorithm and state, to act with."""
-        state = jax.tree.map(lambda leaf: leaf[lane], progress.state)
-        return self.lanes[lane].algorithm, state
-
-    def is_compiled(self, name: str) -> bool:
-        """Whether "init", "advance" or "evaluate" was called before."""
-        return name in self._programs
 
     def _put(self, tree: Any) -> Any:
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec("lanes")))
