@@ -59,7 +59,7 @@ class BatchRun:
             Stopped: the user interrupted; all is saved.
         """
         progress = self._begin()
-        begun_at = self.train_seconds
+        begun_at = (self.agent_steps if self.saved else 0, self.train_seconds)
         for index, point in enumerate(self.points):
             if self.saved is not None and point <= self.iteration:
                 continue
@@ -119,8 +119,13 @@ class BatchRun:
                 self._save(progress)
         return progress
 
-    def _evaluate(self, index: int, progress: Progress, begun_at: float) -> Progress:
-        """Plays the games of evaluation point `index` and puts them on record."""
+    def _evaluate(
+        self, index: int, progress: Progress, begun_at: tuple[int, float]
+    ) -> Progress:
+        """Plays the games of evaluation point `index` and puts them on record.
+
+        `begun_at`: agent steps of one lane and seconds where this session took over.
+        """
         self.run.reporter.phase("evaluating")
         evaluation, seconds = self.programs.evaluate(progress, index)
         self.evaluation_seconds += seconds
@@ -133,9 +138,9 @@ class BatchRun:
         self.run.record(self.lanes, where, evaluation, metrics)
         self.session |= {
             "lanes": len(self.lanes),
-            "agent_steps": self.agent_steps * len(self.lanes),
+            "agent_steps": (self.agent_steps - begun_at[0]) * len(self.lanes),
             "compile_seconds": self.programs.compile_seconds,
-            "train_seconds": self.train_seconds - begun_at,
+            "train_seconds": self.train_seconds - begun_at[1],
             "evaluation_seconds": self.evaluation_seconds,
         }
         self.run.write(self.lanes, self.session)
