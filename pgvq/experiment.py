@@ -2,7 +2,7 @@
 
     Experiment(
         name="pong",
-        algorithms=[REINFORCE(), ActorCritic(), *sweep(DQN(), learning_rate=[1e-3, 3e-4])],
+        algorithms=[REINFORCE(), sweep(DQN(), learning_rate=[1e-3, 3e-4])],
         steps=2e6,
         seeds=5,
     )
@@ -45,7 +45,8 @@ def sweep(algorithm: Any, **values: Iterable[Any]) -> dict[str, Any]:
         check_field(algorithm, field)
         if isinstance(options, str) or not isinstance(options, Iterable):
             raise InputError(
-                f"sweep: {field}={options!r} must be a list of values; use [{options!r}]"
+                f"sweep: {field}={options!r} must be a list of values; use "
+                f"[{options!r}]"
             )
     grid = [dict(zip(values, point, strict=True)) for point in _product(values)]
     if not grid:
@@ -133,7 +134,7 @@ class Experiment:
         return self.steps_at(algorithm, self.points(algorithm)[-1])
 
     def batches(self, wanted: Iterable[tuple[str, int]]) -> list[list[Lane]]:
-        """Lanes for `wanted` variants and seeds, grouped by what trains in one program."""
+        """Lanes for `wanted` variants and seeds, by what trains in one program."""
         groups: dict[Any, list[Lane]] = {}
         variants = self.variants
         for name, seed in wanted:
@@ -142,7 +143,7 @@ class Experiment:
         return list(groups.values())
 
     def describe(self) -> dict[str, Any]:
-        """Everything resolved, as `experiment.json` keeps it; seeds are no part of it."""
+        """Everything resolved, as `experiment.json` keeps it; seeds are no part."""
         variants = self.variants
         first = next(iter(variants.values()))
         return {

@@ -1,0 +1,195 @@
+"""`pgvq watch`: a trained agent plays Pong, and the game becomes a GIF."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+
+from pgvq import checkpoints, results
+from pgvq.algorithms import Algorithm
+from pgvq.cli.loading import load_experiment
+from pgvq.cli.run import made_from
+from pgvq.envs import Pong, evaluation_env, vector_reset, vector_step
+from pgvq.envs.checks import check_choice
+from pgvq.envs.pong_rendering import render, write_gif
+from pgvq.experiment import Experiment
+from pgvq.runner import differences
+from pgvq.training import Lane, Lanes
+from pgvq.types import InputError, Key
+
+if TYPE_CHECKING:
+    from pgvq.cli import Watch
+
+STRIDE = 2  # agent steps from one picture to the next
+MAX_PICTURES = 1500  # about 2 MB, and a hundred seconds of the game
+
+
+class Played(NamedTuple):
+    """`G` games side by side, T agent steps of each."""
+
+    states: Any  # leaves [T, G, ...], before each step
+    reward: Any  # [T, G] float32, points
+    ended: Any  # [T, G] bool: the game was over, or cut, after this step
+
+
+def watch(asked: "Watch", console: Console) -> int:
+    """Plays, prints the scores and writes the GIF; returns the exit status."""
+    out = _checked(asked)
+    folder = Path(asked.folder)
+    held = results.read_description(folder)
+    batch, number = find_lane(folder, held, asked.algorithm, asked.seed)
+    variant = batch.lanes[number][0]
+    experiment = remade(folder, held, asked.experiment)
+    if not isinstance(experiment.variants[variant].env, Pong):
+        name = held["environment"]["name"]
+        raise InputError(
+            f"{variant} was trained on {name}, and only games of Pong can be drawn; "
+            "choose a results folder of Pong"
+        )
+    algorithm, state, iteration = restored(experiment, batch, number)
+    played = play(
+        algorithm, state, asked.mode, asked.seed, asked.games, asked.max_steps
+    )
+    lengths = [int(np.argmax(e)) + 1 if e.any() else len(e) for e in played.ended.T]
+    steps = experiment.steps_at(algorithm, iteration)
+    who = f"{variant}, seed {asked.seed}, after {steps:,} agent steps"
+    console.print(f"{who}, {asked.mode} play:", markup=False, highlight=False)
+    for game, length in enumerate(lengths):
+        score = played.reward[:length, game].sum()
+        cut = "" if played.ended[:, game].any() else ", cut off there by --max-steps"
+        text = f"  game {game + 1}: score {score:+.0f} in {length:,} agent steps{cut}"
+        console.print(text, markup=False, highlight=False)
+    drawn = draw(played, lengths[0], out, algorithm.env)
+    size = out.stat().st_size / 1e6
+    whole = "the whole first game" if drawn >= lengths[0] else "the first game's start"
+    text = f"{out}: {whole}, {drawn:,} agent steps, {size:.1f} MB"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _checked(asked: "Watch") -> Path:
+    """Where the GIF goes; raises `InputError` for what cannot be played or written."""
+    for name in ("games", "max_steps"):
+        if getattr(asked, name) < 1:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} {getattr(asked, name)} must be at least 1")
+    out = Path(asked.out)
+    if out.suffix.lower() != ".gif":
+        raise InputError(f"--out {out} is no GIF; give a name that ends in .gif")
+    if not out.parent.is_dir():
+        raise InputError(f"the folder {out.parent} does not exist; make it first")
+    return out
+
+
+def find_lane(
+    folder: Path, held: dict[str, Any], variant: str | None, seed: int
+) -> tuple[checkpoints.Batch, int]:
+    """The batch whose checkpoint holds a run, and the run's place in it.
+
+    Raises:
+        InputError: the variant or the seed is unknown, or no checkpoint holds it.
+    """
+    names = [known["name"] for known in held["variants"]]
+    if variant is not None:
+        check_choice("algorithm", variant, names)
+    found = [
+        (batch, number)
+        for name in ([variant] if variant else names)
+        for batch in checkpoints.saved_batches(folder)
+        for number, lane in enumerate(batch.lanes)
+        if lane == (name, seed)
+    ]
+    if found:
+        return max(found, key=lambda item: item[0].iteration())
+    who = f"{variant or 'any algorithm'} with seed {seed}"
+    saved = [lane for b in checkpoints.saved_batches(folder) for lane in b.lanes]
+    seeds = sorted({s for name, s in saved if variant in (None, name)})
+    if seeds:
+        said = f"there are seeds {', '.join(str(s) for s in seeds)}"
+    else:
+        said = "they were deleted, or never written; train again in another folder"
+    raise InputError(f"{folder} has no checkpoint of {who}: {said}")
+
+
+def remade(folder: Path, held: dict[str, Any], file: str | None) -> Experiment:
+    """The experiment of a results folder, made again and found to be the same.
+
+    Raises:
+        InputError: it cannot be made, or is another by now.
+    """
+    where = str(folder / "experiment.json")
+    if file is not None:
+        given = load_experiment(file).experiment
+        changes = {"steps": held["budget_agent_steps"]}
+        experiment = given.replace(**changes)
+    else:
+        experiment, file = made_from(held.get("source"), where), where
+    changes = differences(
+        {"variants": held["variants"]}, {"variants": experiment.describe()["variants"]}
+    )
+    if changes:
+        raise InputError(
+            f"{file} makes another experiment than the one that {folder} holds "
+            f"({'; '.join(changes[:3])}); give the file it was run with, by "
+            "--experiment FILE, or use the pgvq that wrote it"
+        )
+    return experiment
+
+
+def restored(
+    experiment: Experiment, batch: checkpoints.Batch, number: int
+) -> tuple[Any, Any, int]:
+    """A run's algorithm, its state, and the iteration it has come to."""
+    variants = experiment.variants
+    lanes = [Lane(name, variants[name], seed) for name, seed in batch.lanes]
+    programs = Lanes(lanes, experiment.games, experiment.max_game_steps)
+    saved, position = batch.restore(programs.host_shapes())
+    return *programs.agent(saved, number), position.iteration
+
+
+def play(
+    algorithm: Algorithm, state: Any, mode: str, seed: int, games: int, steps: int
+) -> Played:
+    """So many games of so many agent steps; what follows a game's end is a new one."""
+    env = evaluation_env(algorithm.env)
+    given = algorithm.env_params
+    params = env.default_params if given is None else given
+
+    def step(carry: tuple[Any, Any], key: Key) -> tuple[tuple[Any, Any], Played]:
+        obs, env_state = carry
+        key_act, key_env = jax.random.split(key)
+        action = algorithm.act(state, obs, key_act, greedy=mode == "greedy")
+        obs, after, reward, terminated, truncated, _ = vector_step(
+            env, key_env, env_state, action, params
+        )
+        return (obs, after), Played(env_state, reward, terminated | truncated)
+
+    @partial(jax.jit, static_argnums=1)
+    def whole(key: Key, steps: int) -> Played:
+        key_reset, key_play = jax.random.split(key)
+        start = vector_reset(env, key_reset, games, params)
+        return jax.lax.scan(step, start, jax.random.split(key_play, steps))[1]
+
+    return jax.device_get(whole(jax.random.key(seed), steps))
+
+
+def draw(played: Played, length: int, out: Path, env: Any) -> int:
+    """Writes the GIF of the first game; returns how many agent steps it shows."""
+    chosen = range(0, length, STRIDE)[:MAX_PICTURES]
+    pictures = [
+        render(
+            jax.tree.map(lambda leaf, at=at: jnp.asarray(leaf[at, 0]), played.states)
+        )
+        for at in chosen
+    ]
+    try:
+        write_gif(pictures, out, STRIDE * env.frame_skip)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {out}: {error.strerror or error}; choose another place"
+        ) from error
+    return min(length, len(pictures) * STRIDE)
