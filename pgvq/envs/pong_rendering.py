@@ -15,7 +15,8 @@ FIELD = (144, 72, 17)
 PLAYER = (92, 186, 92)
 ENEMY = (213, 130, 74)
 PLAYER_COLUMN, ENEMY_COLUMN, PADDLE_WIDTH, PADDLE_HEIGHT = 140, 16, 4, 16
-# As the console draws them: left edges of tens and units, and the digits on a grid of 3 x 5 blocks of 4 pixels.
+# As the console draws them: left edges of tens and units, and the digits on a grid
+# of 3 x 5 blocks of 4 pixels.
 ENEMY_DIGITS, PLAYER_DIGITS, BLOCK = (20, 36), (100, 116), 4
 DIGITS = (
     ("###", "# #", "# #", "# #", "###"),
