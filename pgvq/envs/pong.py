@@ -125,9 +125,8 @@ class Pong(environment.Environment[PongState, PongParams]):
 
     def replace(self, **changes: Any) -> "Pong":
         """The same with other settings; `InputError` for an unknown one."""
-        names = tuple(f.name for f in dataclasses.fields(self))
         for name in changes:
-            check_choice("setting of Pong", name, names)
+            check_choice("setting of Pong", name, list(self.__dataclass_fields__))
         return dataclasses.replace(self, **changes)
 
     @property
