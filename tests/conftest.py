@@ -5,6 +5,7 @@ Two of them stand on every machine, so that sharding is tested on one core as we
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,3 +21,17 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = config.cache.mkdir("xla")
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture(scope="module")
+def light_compilation() -> Iterator[None]:
+    """Machine code as XLA first writes it: half the time to compile, slower to run.
+
+    For modules whose programs are compiled once and run for milliseconds.
+    """
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

@@ -87,6 +87,9 @@ class Probe(environment.Environment):
 class OneStep(Probe):
     """One agent step, reward 1: the value is 1 whatever the discount."""
 
+    def observe(self, key: Any, state: State, action: Any, params: Any) -> Array:
+        return jnp.ones(2)
+
 
 class Clock(Probe):
     """Reward 1 for ever, seen as one constant state; the clock cuts every two steps.

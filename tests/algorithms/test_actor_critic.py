@@ -8,6 +8,8 @@ from tiny import tiny
 
 from pgvq.types import InputError, Transition
 
+pytestmark = pytest.mark.usefixtures("light_compilation")
+
 F, T = False, True
 
 

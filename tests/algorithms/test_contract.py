@@ -14,6 +14,8 @@ from tiny import tiny
 from pgvq.algorithms import ALGORITHMS, Algorithm
 from pgvq.types import InputError
 
+pytestmark = pytest.mark.usefixtures("light_compilation")
+
 NAMES = list(ALGORITHMS)
 
 

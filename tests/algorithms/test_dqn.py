@@ -11,6 +11,8 @@ from tiny import tiny
 from pgvq.networks import MLP
 from pgvq.types import InputError, Transition
 
+pytestmark = pytest.mark.usefixtures("light_compilation")
+
 F, T = False, True
 
 
