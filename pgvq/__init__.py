@@ -4,7 +4,13 @@ from pgvq import devices
 
 devices.set_up()  # before anything starts JAX, as importing gymnax does
 
-from pgvq.algorithms import ALGORITHMS, DQN, REINFORCE, ActorCritic  # noqa: E402
+from pgvq.algorithms import (  # noqa: E402
+    ALGORITHMS,
+    DQN,
+    REINFORCE,
+    ActorCritic,
+    RolloutAlgorithm,
+)
 from pgvq.envs import Pong, make  # noqa: E402
 from pgvq.experiment import Experiment, sweep  # noqa: E402
 from pgvq.results import Results, load  # noqa: E402
@@ -22,6 +28,7 @@ __all__ = [
     "InputError",
     "Pong",
     "Results",
+    "RolloutAlgorithm",
     "load",
     "make",
     "run",

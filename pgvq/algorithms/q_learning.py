@@ -37,12 +37,12 @@ class QLearning(RolloutAlgorithm, kw_only=True):
     final_learning_rate: float = leaf(
         0.0, "fraction of it that is left at the end of the budget; linear between"
     )
-    discount: float = leaf(0.99, "gamma, per agent step")
+    discount: float = leaf(0.995, "gamma, per agent step")
     max_grad_norm: float = leaf(10.0, "bound on the gradient's global norm")
     epsilon_start: float = leaf(1.0, "share of uniform actions at the beginning")
-    epsilon_end: float = leaf(0.02, "share of uniform actions after the exploration")
+    epsilon_end: float = leaf(0.01, "share of uniform actions after the exploration")
     exploration_fraction: float = leaf(
-        0.2, "part of the budget over which epsilon falls, linearly in agent steps"
+        0.4, "part of the budget over which epsilon falls, linearly in agent steps"
     )
 
     def __post_init__(self) -> None:

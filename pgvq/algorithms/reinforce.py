@@ -36,6 +36,8 @@ class REINFORCE(PolicyGradient, kw_only=True):
         "batch mean", "what is subtracted from the returns: " + ", ".join(BASELINES)
     )
     normalize: bool = static(True, "divide advantages by their deviation in the batch")
+    learning_rate: float = leaf(2e-2, "of Adam, at the beginning")
+    discount: float = leaf(0.98, "gamma, per agent step")
     value_coef: float = leaf(0.5, "weight of the value network's loss")
 
     def __post_init__(self) -> None:
