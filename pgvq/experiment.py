@@ -25,7 +25,7 @@ from gymnax.environments import spaces
 from pgvq.algorithms import ALGORITHMS
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm
 from pgvq.envs import Pong
-from pgvq.training import MODES, Lane
+from pgvq.lane import MODES, Lane
 from pgvq.types import InputError
 
 RANDOM_PLAY = -20.3  # mean score of uniform actions in Atari's Pong, over 2,048 games
@@ -79,6 +79,11 @@ class Experiment:
     title: str = ""
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w .,=+@()\[\]-]*", self.name):
+            raise InputError(
+                f"name={self.name!r} cannot be a folder; use letters, digits and "
+                "_ - . , = + @ ( ) [ ]"
+            )
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -6,13 +6,22 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
+from rich.text import Text
 
 from pgvq.experiment import Experiment
+from pgvq.lane import Evaluation, Lane
 from pgvq.progress import Phase, Reporter
 from pgvq.statistics import interquartile_mean
 from pgvq.summary_table import duration, short
-from pgvq.training import Evaluation, Lane
 
 UPDATES_PER_SECOND = 4
 
@@ -77,22 +86,22 @@ class Live(Reporter):
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        wide = console.width >= 100
+        self.wide = console.width >= 100
         self.bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24 if wide else 10),
+            BarColumn(bar_width=24 if self.wide else 8),
             TextColumn("{task.fields[steps]}", justify="right"),
             TextColumn("{task.fields[rate]}", justify="right"),
-            TextColumn("{task.fields[left]}"),
+            _Now(),
+            TextColumn("[dim]{task.fields[compiled]}[/]", justify="right"),
             TextColumn("{task.fields[score]}"),
             console=console,
             refresh_per_second=UPDATES_PER_SECOND,
-            get_time=time.monotonic,
         )
         self.tasks: dict[tuple[tuple[str, int], ...], TaskID] = {}
         self.task = TaskID(0)
         self.total, self.first, self.done = 0, 0, 0
-        self.rate, self.compile_seconds, self.began = Rate(), 0.0, 0.0
+        self.rate, self.began = Rate(), 0.0
 
     def __enter__(self) -> "Live":
         self.bars.start()
@@ -107,57 +116,67 @@ class Live(Reporter):
         if line := plan_line(experiment, done, batches):
             self.bars.console.print(line, highlight=False, markup=False)
         for lanes in batches:
+            # A bar without a total would move although nothing happens yet.
             self.tasks[_key(lanes)] = self.bars.add_task(
-                batch_label(lanes),
-                total=None,
-                start=False,
+                escape(batch_label(lanes)),
+                total=1,
                 steps="",
                 rate="",
-                left="[dim]waits[/]",
+                now="waiting",
+                since=None,
+                compiled="",
                 score="",
             )
-        # A bar without a total would move although nothing happens yet.
-        for task in self.tasks.values():
-            self.bars.update(task, total=1)
 
     def batch(self, lanes: list[Lane], done_steps: int, total_steps: int) -> None:
         self.task = self.tasks[_key(lanes)]
         self.total, self.first, self.done = total_steps, done_steps, done_steps
-        self.rate, self.compile_seconds, self.began = Rate(), 0.0, 0.0
-        self.bars.start_task(self.task)
+        self.rate, self.began = Rate(), 0.0
         self._show(total=total_steps, completed=done_steps)
 
     def phase(self, phase: Phase) -> None:
         if phase == "training" and not self.began:
             self.began = time.monotonic()
-        self._show(left=f"[dim]{phase}[/]" if phase != "training" else self._left())
+        if phase == "training" and self.done > self.first:
+            return  # the time left says more
+        self._show(now=phase, since=time.monotonic())
 
     def advanced(
         self, done_steps: int, lane_steps: int, seconds: float, compile_seconds: float
     ) -> None:
-        self.done, self.compile_seconds = done_steps, compile_seconds
+        self.done = done_steps
         self.rate.add(lane_steps, seconds)
-        self._show(completed=done_steps, rate=self.rate.text(), left=self._left())
+        elapsed = time.monotonic() - self.began
+        left = elapsed * (self.total - self.done) / (self.done - self.first)
+        self._show(
+            completed=done_steps,
+            rate=self.rate.text(unit=" steps/s" if self.wide else "/s"),
+            now=f"{duration(left)} left",
+            since=None,
+            compiled=f"+{duration(compile_seconds)}"
+            + (" compiling" if self.wide else ""),
+        )
 
     def evaluated(self, lanes: list[Lane], steps: int, evaluation: Evaluation) -> None:
         self._show(score=score_text(lanes, evaluation))
 
     def finished(self, lanes: list[Lane], complete: bool) -> None:
-        compiled = f"+{duration(self.compile_seconds)} compiling"
-        ended = duration(self.rate.seconds) if complete else "stopped"
-        self._show(left=f"{ended} [dim]{compiled}[/]")
-
-    def _left(self) -> str:
-        """Time left by the clock, evaluations and all, from what was done so far."""
-        if self.done <= self.first:
-            return "[dim]training[/]"
-        elapsed = time.monotonic() - self.began
-        left = elapsed * (self.total - self.done) / (self.done - self.first)
-        return f"{duration(left)} left"
+        ended = "in" if complete else "stopped at"
+        self._show(now=f"{ended} {duration(self.rate.seconds)}", since=None)
 
     def _show(self, **changes: Any) -> None:
         steps = f"{short(self.done)}/{short(self.total)}"
         self.bars.update(self.task, steps=steps, **changes)
+
+
+class _Now(ProgressColumn):
+    """What a batch is doing, and for how long where that is not told otherwise."""
+
+    def render(self, task: Task) -> Text:
+        now, since = task.fields["now"], task.fields["since"]
+        if since is not None and time.monotonic() - since >= 1:
+            now += f" {time.monotonic() - since:.0f}s"
+        return Text(now, no_wrap=True)
 
 
 class Rate:
@@ -171,11 +190,11 @@ class Rate:
         self.steps += steps
         self.seconds += seconds
 
-    def text(self, before: str = "") -> str:
+    def text(self, before: str = "", unit: str = " steps/s") -> str:
         """Such as `1.2M steps/s`, with `before` in front; empty before the first."""
         if not self.seconds:
             return ""
-        return f"{before}{short(self.steps / self.seconds)} steps/s"
+        return f"{before}{short(self.steps / self.seconds)}{unit}"
 
 
 def plan_line(experiment: Experiment, done: int, batches: Sequence[list[Lane]]) -> str:
@@ -207,7 +226,7 @@ def score_text(lanes: list[Lane], evaluation: Evaluation) -> str:
     for lane, mean in zip(lanes, means, strict=True):
         by_variant.setdefault(lane.variant, []).append(float(mean))
     scores = [float(interquartile_mean(np.array(v))) for v in by_variant.values()]
-    what = "score" if len(scores) == 1 else "best score"
+    what = "score" if len(scores) == 1 else "best"
     diverged = int(np.sum(evaluation.diverged))
     broken = f", {diverged} diverged" if diverged else ""
     return f"{what} {max(scores):+.1f}{broken}"
