@@ -26,11 +26,12 @@ from typing import Any
 import pgvq  # first: it gives JAX one device per core
 from pgvq.algorithms import ALGORITHMS
 from pgvq.algorithms.policy_gradient import PolicyGradient
+from pgvq.lane import Lane
 from pgvq.losses import action_value, entropy, log_prob, squared_error
 from pgvq.networks import apply_over_time
 from pgvq.optimizers import adam
 from pgvq.provenance import provenance
-from pgvq.training import Lane, Lanes
+from pgvq.training import Lanes
 from pgvq.types import Transition
 
 import jax  # isort: skip

@@ -5,7 +5,8 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from pgvq import checkpoints, results
-from pgvq.training import Lane, Lanes, Progress
+from pgvq.lane import Lane, Progress
+from pgvq.training import Lanes
 
 if TYPE_CHECKING:
     from pgvq.runner import Run

@@ -35,7 +35,7 @@ def policy_gradient_loss(log_probs: Array, advantage: Array) -> Array:
 
 
 def entropy(logits: Array) -> Array:
-    """Entropy in nats of a categorical with `logits [..., A]`; subtract it as a bonus."""
+    """Entropy in nats of a categorical with `logits [..., A]`, for a bonus."""
     log_probs = jax.nn.log_softmax(logits)
     return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
 
@@ -47,7 +47,7 @@ def squared_error(prediction: Array, target: Array) -> Array:
 
 
 def huber_error(prediction: Array, target: Array, delta: float = 1.0) -> Array:
-    """`squared_error` up to `|target - prediction| = delta`, linear beyond (Huber 1964).
+    """`squared_error` up to `|target - prediction| = delta`, then linear (Huber 1964).
 
     Mnih et al. 2015 call it "clipping the error". The target is data. All `[...]`.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pgvq.training import Evaluation, Lane
+from pgvq.lane import Evaluation, Lane
 
 if TYPE_CHECKING:
     from pgvq.experiment import Experiment

@@ -20,10 +20,10 @@ import pandas as pd
 from pgvq import checkpoints, results
 from pgvq.batch_run import BatchRun, Stopped
 from pgvq.experiment import Experiment
+from pgvq.lane import Evaluation, Lane
 from pgvq.locking import locked
 from pgvq.progress import Reporter
 from pgvq.results import Results
-from pgvq.training import Evaluation, Lane
 from pgvq.types import InputError
 
 MAX_LANES = 256  # per program; more would only cost memory

@@ -10,53 +10,22 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pgvq.algorithms.base import Algorithm
-from pgvq.envs import evaluation_env
-from pgvq.rollout import Games, play
-from pgvq.types import Key, Metrics
-
-MODES = ("greedy", "explore")
-
-# One number per purpose: streams made by these never meet.
-TRAINING, EVALUATION = 0, 1
-
-
-class Lane(NamedTuple):
-    """One run: an algorithm with its hyper-parameters, and a seed."""
-
-    variant: str
-    algorithm: Algorithm
-    seed: int
-
-
-class Progress(NamedTuple):
-    """All that changes while lanes train; a checkpoint holds exactly this."""
-
-    state: Any  # the algorithms' states, leaves [L, ...]
-    sums: (
-        Metrics  # [L] each: sum since the last evaluation of the values that are known
-    )
-    counts: Metrics  # [L] each: how many were known
-
-
-class Evaluation(NamedTuple):
-    """Games of all lanes at one point of training."""
-
-    games: dict[str, Games]  # by mode, leaves [L, G]
-    diverged: np.ndarray  # [L] bool: the state holds a NaN
-
-
-def seed_key(seed: Array, purpose: int) -> Key:
-    """The key of a seed for a purpose; other seeds and their number play no part."""
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(0), seed), purpose)
+from pgvq.lane import (
+    Evaluation,
+    Lane,
+    Progress,
+    advance_lane,
+    evaluate_lane,
+    init_lane,
+)
 
 
 class Lanes:
@@ -72,7 +41,7 @@ class Lanes:
         lanes: Sequence[Lane],
         games: int,
         max_steps: int,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[Any] | None = None,
     ) -> None:
         """Lays lanes out over the devices; compiles nothing yet.
 
@@ -83,7 +52,7 @@ class Lanes:
             devices: to train on; all local ones unless given.
         """
         self.lanes = list(lanes)
-        self._evaluate = partial(_evaluate, games, max_steps)
+        self._evaluate = partial(evaluate_lane, games, max_steps)
         self.compile_seconds = 0.0
         self._programs: dict[str, Any] = {}
 
@@ -109,14 +78,14 @@ class Lanes:
         number = jax.ShapeDtypeStruct((), jnp.int32)
         progress = self._shapes
         jobs = {
-            "advance": (_advance, (number, self._inputs[0], progress), 1, (2,)),
+            "advance": (advance_lane, (number, self._inputs[0], progress), 1, (2,)),
             "evaluate": (
                 self._evaluate,
                 (number, *self._inputs, progress.state),
                 1,
                 (),
             ),
-            "init": (_init, self._inputs, 0, ()),
+            "init": (init_lane, self._inputs, 0, ()),
         }
         # XLA compiles one program on one core and meanwhile lets other threads run.
         with ThreadPoolExecutor(len(jobs)) as pool:
@@ -225,7 +194,7 @@ class Lanes:
         lanes = NamedSharding(self.mesh, PartitionSpec("lanes"))
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=lanes),
-            jax.eval_shape(_vmapped(_init), *self._inputs),
+            jax.eval_shape(_vmapped(init_lane), *self._inputs),
         )
 
     def _compiled(
@@ -252,64 +221,6 @@ def _vmapped(function: Any, shared: int = 0) -> Any:
         return jax.vmap(function, in_axes=axes)(*args)
 
     return lanes
-
-
-def _init(algorithm: Algorithm, seed: Array) -> Progress:
-    state = algorithm.init(seed_key(seed, TRAINING))
-    _, metrics = jax.eval_shape(algorithm.iterate, state)
-    zeros = {name: jnp.zeros(()) for name in metrics}
-    return Progress(state, zeros, jax.tree.map(jnp.copy, zeros))
-
-
-def _advance(iterations: Array, algorithm: Algorithm, progress: Progress) -> Progress:
-    def one(_: Array, progress: Progress) -> Progress:
-        state, metrics = algorithm.iterate(progress.state)
-        known = {name: ~jnp.isnan(value) for name, value in metrics.items()}
-        sums = {
-            name: progress.sums[name] + jnp.where(known[name], value, 0.0)
-            for name, value in metrics.items()
-        }
-        counts = {name: progress.counts[name] + known[name] for name in metrics}
-        return Progress(state, sums, counts)
-
-    return jax.lax.fori_loop(0, iterations, one, progress)
-
-
-def _evaluate(
-    games: int,
-    max_steps: int,
-    point: Array,
-    algorithm: Algorithm,
-    seed: Array,
-    state: Any,
-) -> tuple[dict[str, Games], Array]:
-    env = evaluation_env(algorithm.env)
-    given = algorithm.env_params
-    params = env.default_params if given is None else given
-
-    def act(obs: Array, key: Key) -> Array:
-        # One mode after the other along the axis of games: the rules compile once.
-        keys = jax.random.split(key, len(MODES))
-        parts = jnp.split(obs, len(MODES))
-        actions = [
-            algorithm.act(state, part, key, greedy=mode == "greedy")
-            for mode, part, key in zip(MODES, parts, keys, strict=True)
-        ]
-        return jnp.concatenate(actions)
-
-    key = jax.random.fold_in(seed_key(seed, EVALUATION), point)
-    played = play(env, params, act, key, games * len(MODES), max_steps)
-    by_mode = [
-        jax.tree.map(lambda leaf, i=i: leaf[i * games : (i + 1) * games], played)
-        for i in range(len(MODES))
-    ]
-    floats = [
-        leaf
-        for leaf in jax.tree.leaves(state)
-        if jnp.issubdtype(leaf.dtype, jnp.floating)
-    ]
-    diverged = jnp.any(jnp.stack([jnp.any(jnp.isnan(leaf)) for leaf in floats]))
-    return dict(zip(MODES, by_mode, strict=True)), diverged
 
 
 def _without_key(leaf: Any) -> Any:

@@ -14,7 +14,7 @@ LAYERS = {
     1: "returns losses exploration networks optimizers replay",
     2: "envs rollout",
     3: "algorithms",
-    4: "training checkpoints",
+    4: "lane training checkpoints",
     5: "experiment batch_run runner progress results results_format curves summary "
     "summary_table plotting plotting_style plotting_curves plotting_scores "
     "plotting_table animation report",

@@ -10,7 +10,16 @@ from tiny import tiny
 
 from pgvq import training
 from pgvq.algorithms import ALGORITHMS
-from pgvq.training import EVALUATION, MODES, TRAINING, Lane, Lanes, seed_key
+from pgvq.lane import (
+    EVALUATION,
+    MODES,
+    TRAINING,
+    Lane,
+    advance_lane,
+    init_lane,
+    seed_key,
+)
+from pgvq.training import Lanes
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
@@ -189,8 +198,8 @@ def test_the_replay_is_written_in_place_in_every_iteration():
     capacity = 20_011  # a number that occurs nowhere else in the program
     lane = tiny("dqn", capacity=capacity), jnp.uint32(0)
     lanes = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), lane)
-    progress = jax.eval_shape(training._vmapped(training._init), *lanes)
-    advance = jax.jit(training._vmapped(training._advance, 1), donate_argnums=2)
+    progress = jax.eval_shape(training._vmapped(init_lane), *lanes)
+    advance = jax.jit(training._vmapped(advance_lane, 1), donate_argnums=2)
     program = advance.lower(jnp.int32(4), lanes[0], progress).compile()
     copies = [
         line

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tiny import tiny
 
-from pgvq.training import Lane, Lanes
+from pgvq.lane import Lane
+from pgvq.training import Lanes
 
 
 def run(lanes, devices=2, iterations=10):

@@ -17,8 +17,9 @@ from pgvq.envs import Pong, evaluation_env, vector_reset, vector_step
 from pgvq.envs.checks import check_choice
 from pgvq.envs.pong_rendering import render, write_gif
 from pgvq.experiment import Experiment
+from pgvq.lane import Lane
 from pgvq.runner import differences
-from pgvq.training import Lane, Lanes
+from pgvq.training import Lanes
 from pgvq.types import InputError, Key
 
 if TYPE_CHECKING:

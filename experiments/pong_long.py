@@ -1,0 +1,16 @@
+"""How far the three go on Atari Pong: ten seeds, ten times the headline's budget.
+
+    pgvq run experiments/pong_long.py
+"""
+
+from pgvq import DQN, REINFORCE, ActorCritic, Experiment
+
+experiment = Experiment(
+    name="pong_long",
+    title="Policy gradients or Q-learning? Atari Pong, ten seeds, 10M agent steps",
+    algorithms=[REINFORCE(), ActorCritic(), DQN()],
+    steps=1e7,
+    seeds=10,
+    evaluations=40,
+    games=10,
+)
