@@ -116,7 +116,7 @@ class DQN(QLearning, kw_only=True):
     def loss(
         self, params: Params, target_params: Params, batch: Transition
     ) -> tuple[Array, Metrics]:
-        """Regression of `Q(s, a)` on the one-step target, for a minibatch `[B, ...]`."""
+        """Regression of `Q(s, a)` on its one-step target, of a minibatch `[B, ...]`."""
         next_q = self.q_values(target_params, batch.next_obs)
         chooser = self.q_values(params, batch.next_obs) if self.double else None
         target = one_step_returns(

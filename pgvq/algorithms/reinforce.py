@@ -89,5 +89,5 @@ class REINFORCE(PolicyGradient, kw_only=True):
 
 
 def masked_mean(values: Array, mask: Array) -> Array:
-    """Mean of `values` where `mask`, and 0 (no gradient either) where there are none."""
+    """Mean of `values` where `mask`; 0, and no gradient, where there are none."""
     return jnp.sum(values * mask) / jnp.maximum(jnp.sum(mask), 1)
