@@ -27,7 +27,7 @@ class ActorCritic(PolicyGradient, kw_only=True):
     rollout_length: int = static(16, "agent steps per environment and iteration, T")
     shared_torso: bool = static(False, "policy and critic share a torso")
     normalize: bool = static(True, "divide advantages by their deviation in the batch")
-    learning_rate: float = leaf(3e-3, "of Adam, at the beginning")
+    learning_rate: float = leaf(2e-3, "of Adam, at the beginning")
     lambda_: float = leaf(0.95, "trace of the lambda-return")
     value_coef: float = leaf(0.5, "weight of the critic's loss")
 
