@@ -1,21 +1,24 @@
 """Policy gradients or Q-learning? Both families on exact Atari Pong, side by side."""
 
+import contextlib
+
 from pgvq import devices
+from pgvq.types import InputError
 
-devices.set_up()  # before anything starts JAX, as importing gymnax does
+with contextlib.suppress(InputError):  # whoever trains is told
+    devices.set_up()  # before anything starts JAX, as importing gymnax does
 
-from pgvq.algorithms import (  # noqa: E402
+from pgvq.algorithms import (
     ALGORITHMS,
     DQN,
     REINFORCE,
     ActorCritic,
     RolloutAlgorithm,
 )
-from pgvq.envs import Pong, make  # noqa: E402
-from pgvq.experiment import Experiment, sweep  # noqa: E402
-from pgvq.results import Results, load  # noqa: E402
-from pgvq.runner import run, train  # noqa: E402
-from pgvq.types import InputError  # noqa: E402
+from pgvq.envs import Pong, make
+from pgvq.experiment import Experiment, sweep
+from pgvq.results import Results, load
+from pgvq.runner import run, train
 
 __version__ = "0.1.0"
 

@@ -34,12 +34,7 @@ def set_up() -> None:
     Raises:
         InputError: `PGVQ_DEVICES` is not a whole number of at least 1.
     """
-    wanted = os.environ.get("PGVQ_DEVICES", "")
-    if wanted and (not wanted.isdigit() or int(wanted) < 1):
-        raise InputError(
-            f"PGVQ_DEVICES={wanted!r} must be a number of CPU devices, 1 or more; "
-            "leave it unset for one per core"
-        )
+    wanted = wanted_devices()
     given = jax.config.values
     if wanted or given["jax_num_cpu_devices"] < 0:
         # JAX refuses where it runs already, on the devices that it has.
@@ -51,6 +46,20 @@ def set_up() -> None:
     folder = Path(cache) if cache else default_cache()
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def wanted_devices() -> str:
+    """`PGVQ_DEVICES`, empty where it is not set; `InputError` where it is no number.
+
+    An error at import would be a traceback, so the command line and `run` ask again.
+    """
+    wanted = os.environ.get("PGVQ_DEVICES", "")
+    if wanted and (not wanted.isdigit() or int(wanted) < 1):
+        raise InputError(
+            f"PGVQ_DEVICES={wanted!r} must be a number of CPU devices, 1 or more; "
+            "leave it unset for one per core"
+        )
+    return wanted
 
 
 def default_cache() -> Path:

@@ -155,6 +155,8 @@ def score_limits(results: Results, scores: ArrayLike) -> tuple[float, float]:
     """A range with room for all `scores`, the reference scores and their labels."""
     shown = [float(x) for x in np.ravel(scores) if np.isfinite(x)]
     shown += [score for score, _ in reference_scores(results)]
+    if not shown:  # no seed has finished, and the environment knows no score
+        return 0.0, 1.0
     low, high = min(shown), max(shown)
     room = max(high - low, 1e-6)
     return low - 0.04 * room, high + 0.07 * room

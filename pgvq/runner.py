@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgvq import checkpoints, results
+from pgvq import checkpoints, devices, results
 from pgvq.batch_run import BatchRun, Stopped
+from pgvq.differences import differences
 from pgvq.experiment import Experiment
 from pgvq.lane import Evaluation, Lane
 from pgvq.locking import locked
@@ -27,9 +28,6 @@ from pgvq.results import Results
 from pgvq.types import InputError
 
 MAX_LANES = 256  # per program; more would only cost memory
-
-# Not part of the configuration: they may differ between two runs of one experiment.
-UNCOMPARED = ("format_version", "pgvq_version", "title", "source")
 
 Tables = dict[str, dict[str, pd.DataFrame]]  # by variant and table name
 
@@ -65,6 +63,7 @@ def run(
             process, or holds an experiment of another configuration.
         Interrupted: Ctrl-C; what was trained is saved.
     """
+    devices.wanted_devices()
     if out is None:
         return Run(experiment, None, reporter).finish()
     folder = Path(out)
@@ -272,44 +271,13 @@ class Run:
     def _farewell(self) -> str:
         if self.folder is None:
             return "stopped; no results folder was given, so nothing is on disk"
-        return (
-            f"stopped; {self.folder} holds everything, the same command goes on there"
-        )
+        return f"stopped; {self.folder} holds all, and the same command goes on there"
 
     def assembled(self) -> Results:
         """All that is known by now."""
         if self.folder is not None:
             return results.load(self.folder)
         return results.assemble(self.description, self.tables, self.sessions)
-
-
-def differences(held: Any, new: Any, where: str = "") -> list[str]:
-    """What differs between two descriptions, one phrase each: `field: old -> new`."""
-    if isinstance(held, dict) and isinstance(new, dict):
-        names = [name for name in {**held, **new} if name not in UNCOMPARED]
-        found = [
-            differences(
-                held.get(name), new.get(name), f"{where}.{name}" if where else name
-            )
-            for name in names
-        ]
-        return [phrase for phrases in found for phrase in phrases]
-    if isinstance(held, list) and isinstance(new, list) and _have_names(held + new):
-        by_name = [{part["name"]: part for part in parts} for parts in (held, new)]
-        return differences(by_name[0], by_name[1], where)
-    if held == new:
-        return []
-    said = ["none" if side is None else _brief(side) for side in (held, new)]
-    return [f"{where}: {said[0]} -> {said[1]}"]
-
-
-def _have_names(parts: list[Any]) -> bool:
-    return all(isinstance(part, dict) and "name" in part for part in parts)
-
-
-def _brief(value: Any) -> str:
-    text = str(value.get("algorithm", value)) if isinstance(value, dict) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 @contextmanager

@@ -24,8 +24,9 @@ from cli_fixtures import (
     tiny,
 )
 
-from pgvq import batch_run, checkpoints, files, results, runner, sweep
+from pgvq import batch_run, checkpoints, files, results, sweep
 from pgvq.cli import main
+from pgvq.differences import differences
 from pgvq.lane import Lane
 from pgvq.locking import locked
 from pgvq.runner import Interrupted, run, train
@@ -400,7 +401,7 @@ def test_sessions_tell_how_long_each_took(finished):
 def test_differences_are_told_by_name():
     held = {"a": 1, "variants": [{"name": "x", "fields": {"lr": 1.0}}]}
     new = {"a": 1, "variants": [{"name": "x", "fields": {"lr": 2.0}}]}
-    assert runner.differences(held, new) == ["variants.x.fields.lr: 1.0 -> 2.0"]
-    assert runner.differences(held, held | {"pgvq_version": "9"}) == []
-    assert np.size(runner.differences({"a": [1]}, {"a": [2]})) == 1
+    assert differences(held, new) == ["variants.x.fields.lr: 1.0 -> 2.0"]
+    assert differences(held, held | {"pgvq_version": "9"}) == []
+    assert np.size(differences({"a": [1]}, {"a": [2]})) == 1
     assert batch_run.CHECKPOINT_SECONDS > 0

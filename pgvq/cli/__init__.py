@@ -5,14 +5,17 @@ in the module of its name beside this one.
 """
 
 import dataclasses
+import functools
+import operator
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
+from pgvq import devices
 from pgvq.types import InputError
 
 HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side.
@@ -30,22 +33,52 @@ prints what your shell has to source.
 """
 
 
+RUN = """Train what an experiment lacks, then print its table and draw its figures.
+
+The results folder is continued: runs that it holds are not trained again, runs
+that were stopped (Ctrl-C, kill, power) go on where their last checkpoint stands.
+
+Examples:
+
+    pgvq run experiments/pong.py
+    pgvq run experiments/pong.py --seeds 30      (only the seeds that are missing)
+    pgvq run experiments/pong.py --steps 2e6 --out results/longer
+    pgvq run experiments/pong.py --set dqn.learning_rate=3e-4 --out results/slower
+    pgvq run experiments/pong.py --set dqn.torso.features=128,128
+      --set '*.env.repeat_action_probability=0' --out results/not_sticky
+"""
+
+PLOT = """Draw all figures and write summary.csv, from a results folder alone.
+
+Examples:
+
+    pgvq plot results/pong
+"""
+
+LIST = """Algorithms with their fields, which of them are sweepable, and environments.
+
+Examples:
+
+    pgvq list
+    pgvq list dqn
+    pgvq list pong
+"""
+
+WATCH = """Let a trained agent play a game of Pong and write it as a GIF.
+
+The agent is the one of the newest checkpoint. To make it again, this executes the
+experiment file that the results folder keeps: do so only with folders you trust.
+
+Examples:
+
+    pgvq watch results/pong
+    pgvq watch results/pong --algorithm dqn --seed 3 --out rally.gif
+"""
+
+
 @dataclasses.dataclass
 class Run:
-    """Train what an experiment lacks, then print its table and draw its figures.
-
-    The results folder is continued: runs that it holds are not trained again, runs
-    that were stopped (Ctrl-C, kill, power) go on where their last checkpoint stands.
-
-    Examples:
-
-        pgvq run experiments/pong.py
-        pgvq run experiments/pong.py --seeds 30      (only the seeds that are missing)
-        pgvq run experiments/pong.py --steps 2e6 --out results/longer
-        pgvq run experiments/pong.py --set dqn.learning_rate=3e-4 --out results/slower
-        pgvq run experiments/pong.py --set dqn.torso.features=128,128
-          --set '*.env.repeat_action_probability=0' --out results/not_sticky
-    """
+    """Train what an experiment lacks, then print its table and draw its figures."""
 
     file: Positional[Annotated[str, arg(metavar="FILE")]]
     """Python file that defines `experiment`; `pong` means experiments/pong.py."""
@@ -73,12 +106,7 @@ class Run:
 
 @dataclasses.dataclass
 class Plot:
-    """Draw all figures and write summary.csv, from a results folder alone.
-
-    Examples:
-
-        pgvq plot results/pong
-    """
+    """Draw all figures and write summary.csv, from a results folder alone."""
 
     folder: Positional[Annotated[str, arg(metavar="FOLDER")]]
     """A results folder, such as results/pong."""
@@ -86,14 +114,7 @@ class Plot:
 
 @dataclasses.dataclass
 class List:
-    """Algorithms with their fields, which of them are sweepable, and environments.
-
-    Examples:
-
-        pgvq list
-        pgvq list dqn
-        pgvq list pong
-    """
+    """Algorithms with their fields, which of them are sweepable, and environments."""
 
     name: Positional[Annotated[str | None, arg(metavar="NAME")]] = None
     """Only this algorithm or environment, with everything about it."""
@@ -101,16 +122,7 @@ class List:
 
 @dataclasses.dataclass
 class Watch:
-    """Let a trained agent play a game of Pong and write it as a GIF.
-
-    The agent is the one of the newest checkpoint. To make it again, this executes the
-    experiment file that the results folder keeps: do so only with folders you trust.
-
-    Examples:
-
-        pgvq watch results/pong
-        pgvq watch results/pong --algorithm dqn --seed 3 --out rally.gif
-    """
+    """Let a trained agent play a game of Pong and write it as a GIF."""
 
     folder: Positional[Annotated[str, arg(metavar="FOLDER")]]
     """A results folder, such as results/pong."""
@@ -130,12 +142,21 @@ class Watch:
     """The experiment file, for results that keep none."""
 
 
-Command = (
-    Annotated[Run, subcommand("run")]
-    | Annotated[Plot, subcommand("plot")]
-    | Annotated[List, subcommand("list")]
-    | Annotated[Watch, subcommand("watch")]
-)
+def commands(chosen: str | None) -> Any:
+    """The type that the options are read into; only `chosen` is described in full."""
+    parts = {"run": Run, "plot": Plot, "list": List, "watch": Watch}
+    texts = {"run": RUN, "plot": PLOT, "list": LIST, "watch": WATCH}
+    named = [
+        Annotated[
+            part,
+            subcommand(
+                name,
+                description=texts[name] if name == chosen else part.__doc__,
+            ),
+        ]
+        for name, part in parts.items()
+    ]
+    return functools.reduce(operator.or_, named)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,13 +168,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pgvq {__version__}")
         return 0
     command = tyro.cli(
-        Command,  # pyright: ignore[reportArgumentType]
+        commands(given[0] if given else None),
         prog="pgvq",
         description=HELP,
         args=given,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     try:
+        devices.wanted_devices()
         return perform(command, Console())
     except InputError as error:
         print(f"pgvq: error: {' '.join(str(error).split())}", file=sys.stderr)

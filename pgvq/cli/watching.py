@@ -13,12 +13,12 @@ from pgvq import checkpoints, results
 from pgvq.algorithms import Algorithm
 from pgvq.cli.loading import load_experiment
 from pgvq.cli.run import made_from
+from pgvq.differences import differences
 from pgvq.envs import Pong, evaluation_env, vector_reset, vector_step
 from pgvq.envs.checks import check_choice
 from pgvq.envs.pong_rendering import render, write_gif
 from pgvq.experiment import Experiment
 from pgvq.lane import Lane
-from pgvq.runner import differences
 from pgvq.training import Lanes
 from pgvq.types import InputError, Key
 

@@ -1,0 +1,35 @@
+"""What differs between the experiment that a folder holds and another one."""
+
+from typing import Any
+
+# Not part of the configuration: they may differ between two runs of one experiment.
+UNCOMPARED = ("format_version", "pgvq_version", "title", "source")
+
+
+def differences(held: Any, new: Any, where: str = "") -> list[str]:
+    """What differs between two descriptions, one phrase each: `field: old -> new`."""
+    if isinstance(held, dict) and isinstance(new, dict):
+        names = [name for name in {**held, **new} if name not in UNCOMPARED]
+        found = [
+            differences(
+                held.get(name), new.get(name), f"{where}.{name}" if where else name
+            )
+            for name in names
+        ]
+        return [phrase for phrases in found for phrase in phrases]
+    if isinstance(held, list) and isinstance(new, list) and _have_names(held + new):
+        by_name = [{part["name"]: part for part in parts} for parts in (held, new)]
+        return differences(by_name[0], by_name[1], where)
+    if held == new:
+        return []
+    said = ["none" if side is None else _brief(side) for side in (held, new)]
+    return [f"{where}: {said[0]} -> {said[1]}"]
+
+
+def _have_names(parts: list[Any]) -> bool:
+    return all(isinstance(part, dict) and "name" in part for part in parts)
+
+
+def _brief(value: Any) -> str:
+    text = str(value.get("algorithm", value)) if isinstance(value, dict) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
