@@ -15,8 +15,8 @@ LAYERS = {
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",
-    5: "experiment differences batch_run runner progress results results_format curves summary "
-    "summary_table plotting plotting_style plotting_curves plotting_scores "
+    5: "experiment differences batch_run runner progress results results_format curves "
+    "summary summary_table plotting plotting_style plotting_curves plotting_scores "
     "plotting_table animation report",
     6: "cli progress_display __init__ __main__",
 }
