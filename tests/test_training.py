@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from tiny import tiny
 
-from pgvq import training
 from pgvq.algorithms import ALGORITHMS
 from pgvq.lane import (
     EVALUATION,
@@ -198,8 +197,8 @@ def test_the_replay_is_written_in_place_in_every_iteration():
     capacity = 20_011  # a number that occurs nowhere else in the program
     lane = tiny("dqn", capacity=capacity), jnp.uint32(0)
     lanes = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), lane)
-    progress = jax.eval_shape(training._vmapped(init_lane), *lanes)
-    advance = jax.jit(training._vmapped(advance_lane, 1), donate_argnums=2)
+    progress = jax.eval_shape(jax.vmap(init_lane), *lanes)
+    advance = jax.jit(jax.vmap(advance_lane, (None, 0, 0)), donate_argnums=2)
     program = advance.lower(jnp.int32(4), lanes[0], progress).compile()
     copies = [
         line

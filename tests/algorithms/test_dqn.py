@@ -105,7 +105,7 @@ def differ(one, other):
 
 @pytest.mark.parametrize(
     ("num_envs", "length", "updates", "period"),
-    [(3, 5, 1, 4), (7, 1, 3, 5)],
+    [(6, 3, 1, 4), (7, 1, 3, 5)],
 )
 def test_updates_and_target_moves_are_counted(num_envs, length, updates, period):
     """Pitfalls 6 and 7: neither depends on whether `num_envs` divides anything.

@@ -7,8 +7,9 @@ import pytest
 
 import pgvq
 from pgvq.algorithms import DQN, REINFORCE, ActorCritic
+from pgvq.lane import Lane
 from pgvq.networks import MLP
-from pgvq.training import Lane, Lanes
+from pgvq.training import Lanes
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
