@@ -24,7 +24,7 @@ from cli_fixtures import (
     tiny,
 )
 
-from pgvq import batch_run, checkpoints, files, results, sweep
+from pgvq import batch_run, checkpoints, files, plotting, results, sweep
 from pgvq.cli import main
 from pgvq.differences import differences
 from pgvq.lane import Lane
@@ -136,8 +136,9 @@ main(sys.argv[1:])
 """
 
 
-def test_kill_9_at_a_random_moment_then_the_same_command(workplace, capfd):
+def test_kill_9_at_a_random_moment_then_the_same_command(workplace, monkeypatch):
     """Pitfall 17, with a process that really dies."""
+    monkeypatch.setattr(plotting, "plot", lambda *_: [])
     chance = random.Random()
     words = ["run", "tiny.py", "--steps", str(32 + 60 * 32), "--evaluations", "7"]
     process = subprocess.Popen(
