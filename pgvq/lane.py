@@ -43,7 +43,7 @@ class Evaluation(NamedTuple):
     """Games of all lanes at one point of training."""
 
     games: dict[str, Games]  # by mode, leaves [L, G]
-    diverged: np.ndarray  # [L] bool: the state holds a NaN
+    diverged: np.ndarray  # [L] bool: the state is no longer finite
 
 
 def seed_key(seed: Array, purpose: int) -> Key:
@@ -85,7 +85,7 @@ def evaluate_lane(
     seed: Array,
     state: Any,
 ) -> tuple[dict[str, Games], Array]:
-    """Complete games by mode, `[G]` of each; and whether the state holds a NaN."""
+    """Complete games by mode, `[G]` of each; whether the state is no longer finite."""
     env = evaluation_env(algorithm.env)
     given = algorithm.env_params
     params = env.default_params if given is None else given
@@ -106,10 +106,10 @@ def evaluate_lane(
         jax.tree.map(lambda leaf, i=i: leaf[i * games : (i + 1) * games], played)
         for i in range(len(MODES))
     ]
-    floats = [
-        leaf
+    finite = [
+        jnp.all(jnp.isfinite(leaf))
         for leaf in jax.tree.leaves(state)
         if jnp.issubdtype(leaf.dtype, jnp.floating)
     ]
-    diverged = jnp.any(jnp.stack([jnp.any(jnp.isnan(leaf)) for leaf in floats]))
+    diverged = ~jnp.all(jnp.array(finite, dtype=bool))
     return dict(zip(MODES, by_mode, strict=True)), diverged

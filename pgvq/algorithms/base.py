@@ -6,7 +6,6 @@ learning.
 """
 
 import abc
-import math
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -34,8 +33,8 @@ def leaf(default: float, doc: str = "") -> Any:
 class Algorithm(Protocol):
     """The contract: `iterate` keeps the structure, shapes and dtypes of the state.
 
-    The object is its own configuration, a frozen pytree dataclass. Its state holds no
-    NaN unless learning has diverged.
+    The object is its own configuration, a frozen pytree dataclass. Its state is
+    finite unless learning has diverged.
     """
 
     family: ClassVar[str]  # "policy gradient", "Q-learning" or a word of its own
@@ -99,7 +98,7 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
     def __post_init__(self) -> None:
         self.check_at_least("num_envs", 1)
         self.check_at_least("rollout_length", 1)
-        self.check_range("budget", 1, math.inf)
+        self.check_range("budget", 1, 2**31 - 1)  # steps are counted in int32
 
     @abc.abstractmethod
     def init_learner(self, key: Key, obs: Array) -> Any:

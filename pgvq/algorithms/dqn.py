@@ -42,7 +42,11 @@ class DQN(QLearning, kw_only=True):
         1.0, "how far it moves: 1 copies, less averages (Polyak, with period 1)"
     )
     double: bool = static(True, "the online network chooses the target's action")
-    huber: bool = static(True, "Huber loss instead of the squared one")
+    huber: bool = static(
+        False,
+        "Huber loss instead of the squared one; where values are far above 1 it let "
+        "them run away, on CartPole to 1e5",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
