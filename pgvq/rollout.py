@@ -11,6 +11,8 @@ from jax import Array
 from pgvq.envs import vector_reset, vector_step
 from pgvq.types import Key, Metrics, PyTree, Transition
 
+BLOCK = 32  # agent steps of `play` between two looks whether all games are over
+
 
 class World(NamedTuple):
     """`N` environments in the middle of their episodes."""
@@ -121,26 +123,31 @@ def play(
         max_steps: agent steps after which a game counts as truncated; static.
     """
 
-    def unfinished(carry: tuple[Array, ...]) -> Array:
-        step, *_, done, _ = carry
-        return (step < max_steps) & ~jnp.all(done)
+    def unfinished(carry: tuple[Any, ...]) -> Array:
+        return ~jnp.all(carry[-2])
 
-    def advance(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        step, env_state, obs, score, length, done, truncated = carry
-        key_act, key_env = jax.random.split(jax.random.fold_in(key_play, step))
-        action = act(obs, key_act)
+    def block(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        # Keys for many steps are made at once, which is most of a step's cost else.
+        number, *rest = carry
+        keys = jax.random.split(jax.random.fold_in(key_play, number), (BLOCK, 2))
+        return number + 1, *jax.lax.scan(advance, tuple(rest), keys)[0]
+
+    def advance(carry: tuple[Any, ...], keys: Key) -> tuple[tuple[Any, ...], None]:
+        env_state, obs, score, length, done, truncated = carry
+        action = act(obs, keys[0])
         obs, env_state, reward, ended, cut, _ = vector_step(
-            env, key_env, env_state, action, params
+            env, keys[1], env_state, action, params
         )
         score = score + jnp.where(done, 0.0, reward.astype(jnp.float32))
-        length = length + jnp.where(done, 0, 1)
-        truncated = truncated | (cut & ~ended & ~done)
-        return step + 1, env_state, obs, score, length, done | ended | cut, truncated
+        length = length + ~done
+        cut = (cut | (length >= max_steps)) & ~ended
+        truncated = truncated | (cut & ~done)
+        return (env_state, obs, score, length, done | ended | cut, truncated), None
 
     key_reset, key_play = jax.random.split(key)
     obs, env_state = vector_reset(env, key_reset, games, params)
     no = jnp.zeros(games, dtype=bool)
     length = jnp.zeros(games, dtype=jnp.int32)
     start = (jnp.int32(0), env_state, obs, jnp.zeros(games), length, no, no)
-    *_, score, length, done, truncated = jax.lax.while_loop(unfinished, advance, start)
-    return Games(score, length, truncated | ~done)
+    *_, score, length, _, truncated = jax.lax.while_loop(unfinished, block, start)
+    return Games(score, length, truncated)

@@ -4,15 +4,13 @@ Where REINFORCE waits for the episode's end, the critic's value stands in for th
 of the return: less variance and learning in every step, at the price of a bias.
 """
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.losses import entropy, log_prob, policy_gradient_loss, squared_error
-from pgvq.networks import Critic, apply_over_time
-from pgvq.returns import lambda_returns
+from pgvq.networks import Critic
 from pgvq.types import Metrics, Params, Transition
 
 
@@ -43,16 +41,7 @@ class ActorCritic(PolicyGradient, kw_only=True):
 
     def loss(self, params: Params, batch: Transition) -> tuple[Array, Metrics]:
         """Score-function surrogate, the critic's regression, and the entropy bonus."""
-        logits, value = apply_over_time(self.network, params, batch.obs)
-        _, next_value = apply_over_time(self.network, params, batch.next_obs)
-        returns = lambda_returns(
-            batch.reward,
-            jax.lax.stop_gradient(next_value),
-            batch.terminated,
-            batch.truncated,
-            self.discount,
-            self.lambda_,
-        )
+        logits, value, returns = self.assess(params, batch, self.lambda_)
         advantage = returns - value
         if self.normalize:
             advantage = advantage / (jnp.std(advantage) + 1e-8)

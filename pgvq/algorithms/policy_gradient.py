@@ -15,8 +15,9 @@ from jax import Array
 
 from pgvq import exploration
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.networks import MLP, ActorCritic, Critic
+from pgvq.networks import MLP, ActorCritic, Critic, apply_over_time
 from pgvq.optimizers import adam
+from pgvq.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 
@@ -68,6 +69,25 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         params = self.network.init(key, obs[None])
         return PolicyLearner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+
+    def assess(
+        self, params: Params, batch: Transition, lambda_: Array | float
+    ) -> tuple[Array, Array, Array]:
+        """Logits `[T, N, A]`, values and lambda-returns `[T, N]` of a rollout.
+
+        Returns are data: no gradient flows through the values that they bootstrap from.
+        """
+        logits, value = apply_over_time(self.network, params, batch.obs)
+        _, next_value = apply_over_time(self.network, params, batch.next_obs)
+        returns = lambda_returns(
+            batch.reward,
+            jax.lax.stop_gradient(next_value),
+            batch.terminated,
+            batch.truncated,
+            self.discount,
+            lambda_,
+        )
+        return logits, value, returns
 
     def explore(
         self, learner: PolicyLearner, obs: Array, key: Key

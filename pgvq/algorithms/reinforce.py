@@ -7,15 +7,14 @@ return that followed. Nothing is bootstrapped; a baseline reduces the variance.
 
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.losses import entropy, log_prob, policy_gradient_loss, squared_error
-from pgvq.networks import Critic, apply_over_time
-from pgvq.returns import has_ended, lambda_returns
+from pgvq.networks import Critic
+from pgvq.returns import has_ended
 from pgvq.types import InputError, Metrics, Params, Transition
 
 BASELINES = ("none", "batch mean", "value network")
@@ -56,16 +55,7 @@ class REINFORCE(PolicyGradient, kw_only=True):
 
     def loss(self, params: Params, batch: Transition) -> tuple[Array, Metrics]:
         """Score-function surrogate over the steps with a complete return."""
-        logits, value = apply_over_time(self.network, params, batch.obs)
-        _, next_value = apply_over_time(self.network, params, batch.next_obs)
-        returns = lambda_returns(
-            batch.reward,
-            jax.lax.stop_gradient(next_value),
-            batch.terminated,
-            batch.truncated,
-            self.discount,
-            1.0,
-        )
+        logits, value, returns = self.assess(params, batch, 1.0)
         complete = has_ended(batch.terminated, batch.truncated)
 
         baseline = masked_mean(returns, complete) if self.critic == "none" else value
