@@ -9,8 +9,8 @@ experiment = Experiment(
     name="pong",
     title="Policy gradients or Q-learning? Atari Pong, learnt from state features",
     algorithms=[REINFORCE(), ActorCritic(), DQN()],
-    steps=1.5e6,
+    steps=3e6,
     seeds=5,
-    evaluations=20,
-    games=10,
+    evaluations=10,
+    games=6,
 )

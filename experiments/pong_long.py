@@ -1,4 +1,4 @@
-"""How far the three go on Atari Pong: ten seeds, ten times the headline's budget.
+"""How far the three go on Atari Pong: ten seeds, five times the headline's budget.
 
     pgvq run experiments/pong_long.py
 """
@@ -7,10 +7,10 @@ from pgvq import DQN, REINFORCE, ActorCritic, Experiment
 
 experiment = Experiment(
     name="pong_long",
-    title="Policy gradients or Q-learning? Atari Pong, ten seeds, 10M agent steps",
+    title="Policy gradients or Q-learning? Atari Pong, ten seeds, 15M agent steps",
     algorithms=[REINFORCE(), ActorCritic(), DQN()],
-    steps=1e7,
+    steps=1.5e7,
     seeds=10,
-    evaluations=40,
+    evaluations=20,
     games=10,
 )

@@ -13,7 +13,13 @@ F, T = False, True
 
 
 def plain(**changes):
-    settings = {"entropy_coef": 0.0, "discount": 0.5, "lambda_": 1.0, "value_coef": 0.5}
+    settings = {
+        "entropy_coef": 0.0,
+        "discount": 0.5,
+        "lambda_": 1.0,
+        "value_coef": 0.5,
+        "normalize": False,
+    }
     return tiny("actor_critic", **{**settings, **changes})
 
 
