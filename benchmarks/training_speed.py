@@ -3,8 +3,9 @@
     python benchmarks/training_speed.py [--seeds 1 8 32] [--seconds 4] [--json FILE]
 
 For every algorithm at its defaults on Pong, without evaluation: agent steps per second
-summed over the seeds, on one device and on all of them, and the time an iteration takes
-over that of its updates alone. Two such ratios are given:
+summed over the seeds, on one core (a process of its own, pinned to it, because XLA
+gives even one device threads on every core), on one device and on all of them, and the
+time an iteration takes over that of its updates alone. Two such ratios are given:
 
   rule   the algorithm's own loss: forward passes of every network it reads, backward
          pass and Adam, on rows of the same shape that never change;
@@ -17,7 +18,10 @@ machine may be busy with other things: trust the ratios.
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,13 +49,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--only", help="steps/s of one algorithm, nothing else")
     options = parser.parse_args()
+    if options.only:
+        algorithm = ALGORITHMS[options.only]()
+        for seeds in options.seeds:
+            print(steps_per_second(algorithm, seeds, options.seconds))
+        return
 
     machine = provenance()
     count = len(jax.local_devices())
     print(f"{machine['processor']}, {pgvq.devices.describe()}, jax {jax.__version__}")
     print(
-        f"{'':14}{'seeds':>6}{'1 device':>12}{f'{count} devices':>12}{'ratio':>7}"
+        f"{'':14}{'seeds':>6}{'1 core':>10}{'1 device':>10}{f'{count} devices':>11}"
+        f"{'/ core':>7}"
         f"{'rule':>7}{'bare':>7}{'compile':>9}"
     )
     rows = []
@@ -60,8 +71,9 @@ def main() -> None:
             row = measure(name, kind(), seeds, options.seconds)
             rows.append(row)
             print(
-                f"{name:14}{seeds:6d}{row['one_device'] / 1e3:11.0f}k"
-                f"{row['all_devices'] / 1e3:11.0f}k{row['scaling']:7.2f}"
+                f"{name:14}{seeds:6d}{row['one_core'] / 1e3:9.0f}k"
+                f"{row['one_device'] / 1e3:9.0f}k{row['all_devices'] / 1e3:10.0f}k"
+                f"{row['scaling']:7.2f}"
                 f"{row['over_rule']:7.2f}{row['over_bare']:7.2f}"
                 f"{row['compile_seconds']:8.1f}s",
                 flush=True,
@@ -83,23 +95,53 @@ def measure(name: str, algorithm: Any, seeds: int, seconds: float) -> dict[str, 
         "rule": updater(everything, rule_loss),
         "bare": updater(everything, bare_loss),
     }
+    before = one_core(name, seeds)
     counts = {turn: calibrated(run, seconds / 4) for turn, run in turns.items()}
     spent: dict[str, list[float]] = {turn: [] for turn in turns}
     for _ in range(4):
         for turn, run in turns.items():
             spent[turn].append(run(counts[turn]) / counts[turn])
     best = {turn: statistics.median(times) for turn, times in spent.items()}
+    # Before and after what it is compared with, for the machine may change its pace.
+    core = (before + one_core(name, seeds)) / 2
     steps = algorithm.steps_per_iteration * seeds
     return {
         "algorithm": name,
         "seeds": seeds,
+        "one_core": core,
         "one_device": steps / best["one"],
         "all_devices": steps / best["all"],
-        "scaling": best["one"] / best["all"],
+        "scaling": steps / best["all"] / core,
         "over_rule": best["all"] / best["rule"],
         "over_bare": best["all"] / best["bare"],
         "compile_seconds": everything.compile_seconds,
     }
+
+
+def one_core(name: str, seeds: int) -> float:
+    """Agent steps/s of a process that is pinned to one core and has one device."""
+
+    def pin() -> None:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+    said = subprocess.run(
+        [sys.executable, __file__, f"--only={name}", "--seeds", str(seeds)],
+        preexec_fn=pin,
+        env=os.environ | {"PGVQ_DEVICES": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(said.stdout)
+
+
+def steps_per_second(algorithm: Any, seeds: int, seconds: float) -> float:
+    """Agent steps/s of all seeds together, on all devices of this process."""
+    train = trainer(Lanes([Lane("", algorithm, s) for s in range(seeds)], 1, 100))
+    count = calibrated(train, seconds / 2)
+    times = [train(count) / count for _ in range(2)]
+    return algorithm.steps_per_iteration * seeds / statistics.median(times)
 
 
 def calibrated(run: Callable[[int], float], seconds: float) -> int:
