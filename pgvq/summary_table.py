@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pgvq.results import Results
-from pgvq.summary import summarise
+from pgvq.summary import duels, summarise
 
 _UNKNOWN = "–"
+MOST_COMPARED = 4  # variants whose pairs are compared in words
 
 
 def print_summary(
@@ -42,8 +43,29 @@ def print_summary(
     for row in rows:
         table.add_row(*_cells(row, bars))
     console.print(table)
-    for line in [*_caption(results, frame, mode, bars), *warnings(frame)]:
+    notes = [*_caption(results, frame, mode, bars), *_duels(results, mode)]
+    for line in [*notes, *warnings(frame)]:
         console.print(line, style=None, highlight=False, markup=False)
+
+
+def _duels(results: Results, mode: str) -> list[str]:
+    """Which of two methods a run is likelier to end higher with, where that is known.
+
+    The likelier one stands first. Of many variants only the first four are compared.
+    """
+    frame = duels(results, mode).dropna()
+    chosen = [v["name"] for v in results.description["variants"]][:MOST_COMPARED]
+    frame = frame[frame["a"].isin(chosen) & frame["b"].isin(chosen)]
+    # Both orders are there; of a tie the first.
+    better = frame[frame["probability"] >= 0.5]
+    pairs: dict[frozenset[str], str] = {}
+    for row in better.to_dict("records"):
+        said = f"{row['a']} over {row['b']} {row['probability']:.2f}"
+        interval = f"[{row['low']:.2f}, {row['high']:.2f}]"
+        pairs.setdefault(frozenset((row["a"], row["b"])), f"{said} {interval}")
+    if not pairs:
+        return []
+    return [f"chance that a run ends higher: {'; '.join(pairs.values())}."]
 
 
 def played(mode: str) -> str:

@@ -200,3 +200,23 @@ def test_numbers_for_people():
     assert [percent(x) for x in (0, 0.001, 0.5, 0.999, 1, NAN)] == (
         ["0 %", "1 %", "50 %", "99 %", "100 %", "–"]
     )
+
+
+def test_the_likelier_winner_of_each_pair_is_told():
+    better, worse = np.array(FIVE, float)[..., None], np.array(FIVE, float)[..., None]
+    worse[:, -1] -= 100.0  # every run of the one ends above every run of the other
+    names = {"weak": "REINFORCE", "strong": "DQN"}
+    tables = {
+        "weak": {"evaluations": evaluations(worse)},
+        "strong": {"evaluations": evaluations(better)},
+    }
+    text = printed(assemble(description(names), tables))
+    assert "ends higher: strong over weak 1.00 [1.00, 1.00]." in " ".join(text.split())
+    assert "weak over" not in text
+
+
+def test_no_winner_is_told_of_too_few_runs():
+    few = np.array(FIVE[:2], float)[..., None]
+    names = {"weak": "REINFORCE", "strong": "DQN"}
+    tables = {name: {"evaluations": evaluations(few)} for name in names}
+    assert "ends higher" not in printed(assemble(description(names), tables))
