@@ -1,0 +1,56 @@
+"""The README's programs are run, and its files and commands are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pgvq import Experiment
+from pgvq.cli.loading import execute
+from pgvq.runner import run
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIBRARY, SWEEPS, NEW_ALGORITHM = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_library_example_trains_and_prints_scores(capsys):
+    assert len(LIBRARY.strip().splitlines()) <= 10
+    small = LIBRARY.replace("steps=2e5, seeds=3", "steps=6e3, seeds=1")
+    assert small != LIBRARY
+    names: dict = {}
+    exec(small, names)
+    printed = capsys.readouterr().out
+    assert "greedy" in printed
+    assert "explore" in printed
+    steps = names["games"]["agent_steps"]
+    assert steps.max() >= 6e3
+    assert steps.nunique() > 1
+
+
+def test_the_example_of_sweeps_is_an_experiment():
+    experiment = execute(SWEEPS, "README.md")
+    assert isinstance(experiment, Experiment)
+    assert len(experiment.variants) == 1 + 4 + 2
+    wanted = [(name, 0) for name in experiment.variants]
+    batches = experiment.batches(wanted)
+    assert sorted(len(lanes) for lanes in batches) == [1, 1, 1, 4]  # as the text says
+
+
+def test_the_new_algorithm_learns():
+    experiment = execute(NEW_ALGORITHM, "README.md")
+    short = experiment.replace(seeds=2, evaluations=2, games=5, steps=60_000)
+    results = run(short)
+    scores = results.evaluations.groupby("agent_steps")["score"].mean()
+    assert scores.iloc[-1] > 40  # uniform play balances for about 22 steps
+    assert not results.training["diverged"].any()
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(set(re.findall(r"\]\(([^):]+)\)|`((?:docs|experiments)/[^`\s]+)`", README))),
+)
+def test_what_it_points_to_is_there(path):
+    (name,) = [part for part in path if part]
+    if "*" not in name:
+        assert (ROOT / name).exists()
