@@ -35,7 +35,7 @@ def print_summary(
         padding=(0, 1, 0, 0),
         title_justify="left",
     )
-    table.add_column("variant", overflow="fold", min_width=14)
+    table.add_column("variant", overflow="fold", min_width=12)
     headings = ("score", "seeds", "learned", *(f"to {signed(bar)}" for bar in bars))
     for name in (*headings, "training", "steps/s"):
         table.add_column(name, justify="right", no_wrap=True)
