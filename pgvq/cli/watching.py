@@ -66,7 +66,8 @@ def watch(asked: "Watch", console: Console) -> int:
         console.print(text, markup=False, highlight=False)
     drawn = draw(played, lengths[0], out, algorithm.env)
     size = out.stat().st_size / 1e6
-    whole = "the whole first game" if drawn >= lengths[0] else "the first game's start"
+    over = drawn >= lengths[0] and played.ended[:, 0].any()
+    whole = "the whole first game" if over else "the first game's start"
     text = f"{out}: {whole}, {drawn:,} agent steps, {size:.1f} MB"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0
