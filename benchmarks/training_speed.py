@@ -27,6 +27,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+if any(word.startswith("--only") for word in sys.argv) and sys.platform == "linux":
+    # Before JAX starts its threads, which keep to the cores of the one they come from.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
 import pgvq  # first: it gives JAX one device per core
 from pgvq.algorithms import ALGORITHMS
 from pgvq.algorithms.policy_gradient import PolicyGradient
@@ -121,13 +125,8 @@ def measure(name: str, algorithm: Any, seeds: int, seconds: float) -> dict[str, 
 def one_core(name: str, seeds: int) -> float:
     """Agent steps/s of a process that is pinned to one core and has one device."""
 
-    def pin() -> None:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
     said = subprocess.run(
         [sys.executable, __file__, f"--only={name}", "--seeds", str(seeds)],
-        preexec_fn=pin,
         env=os.environ | {"PGVQ_DEVICES": "1"},
         capture_output=True,
         text=True,
