@@ -79,7 +79,7 @@ def values(outputs):
 
 
 def test_one_step_is_worth_its_reward(trained):
-    outputs, _ = trained(OneStep(), [[0, 0]])
+    outputs, _ = trained(OneStep(), [[1, 1]])
     np.testing.assert_allclose(values(outputs), [1.0], atol=1e-2)
 
 
