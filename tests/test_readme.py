@@ -46,11 +46,14 @@ def test_the_new_algorithm_learns():
     assert not results.training["diverged"].any()
 
 
-@pytest.mark.parametrize(
-    "path",
-    sorted(set(re.findall(r"\]\(([^):]+)\)|`((?:docs|experiments)/[^`\s]+)`", README))),
-)
-def test_what_it_points_to_is_there(path):
-    (name,) = [part for part in path if part]
-    if "*" not in name:
-        assert (ROOT / name).exists()
+LINKS = set(re.findall(r"\]\(([^):]+)\)", README))
+FILES = set(re.findall(r"`((?:docs|experiments|benchmarks|tests)/[\w/.]+)`", README))
+HEADINGS = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", sorted(LINKS | FILES))
+def test_what_it_points_to_is_there(target):
+    if target.startswith("#"):
+        assert target[1:] in {title.lower().replace(" ", "-") for title in HEADINGS}
+    else:
+        assert (ROOT / target).exists()
