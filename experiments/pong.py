@@ -1,6 +1,6 @@
 """Policy gradients or Q-learning? REINFORCE, actor-critic and DQN on Atari Pong.
 
-    pgvq run experiments/pong.py
+Run it with `pgvq run experiments/pong.py`.
 """
 
 from pgvq import DQN, REINFORCE, ActorCritic, Experiment

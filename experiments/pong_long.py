@@ -1,6 +1,6 @@
 """How far the three go on Atari Pong: ten seeds, five times the headline's budget.
 
-    pgvq run experiments/pong_long.py
+Run it with `pgvq run experiments/pong_long.py`.
 """
 
 from pgvq import DQN, REINFORCE, ActorCritic, Experiment

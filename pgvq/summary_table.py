@@ -55,9 +55,9 @@ def _duels(results: Results, mode: str) -> list[str]:
     """
     frame = duels(results, mode).dropna()
     chosen = [v["name"] for v in results.description["variants"]][:MOST_COMPARED]
-    frame = frame[frame["a"].isin(chosen) & frame["b"].isin(chosen)]
+    shown = frame["a"].isin(chosen) & frame["b"].isin(chosen)
     # Both orders are there; of a tie the first.
-    better = frame[frame["probability"] >= 0.5]
+    better = frame.loc[shown & (frame["probability"] >= 0.5)]
     pairs: dict[frozenset[str], str] = {}
     for row in better.to_dict("records"):
         said = f"{row['a']} over {row['b']} {row['probability']:.2f}"
