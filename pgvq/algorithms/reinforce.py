@@ -24,8 +24,8 @@ class REINFORCE(PolicyGradient, kw_only=True):
     """Monte Carlo policy gradient with complete returns only.
 
     Steps whose episode is still running at the rollout's edge are dropped, and their
-    share is the metric `dropped_share`: make `rollout_length` several episodes long, for
-    what is dropped are the steps with a long future rather than those with a short one.
+    share is the metric `dropped_share`. They are rather those with a long future, so
+    make `rollout_length` several episodes long.
     An episode that the clock cut counts what it earned; with a value network as
     baseline it bootstraps there, as every other algorithm does.
     """
