@@ -19,7 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compiled programs outlive the run, beside what pytest itself keeps of it."""
     import jax
 
-    if config.cache is not None and os.environ["PGVQ_CACHE"] == "off":
+    cached = config.pluginmanager.hasplugin("cacheprovider")
+    if cached and config.cache is not None and os.environ["PGVQ_CACHE"] == "off":
         folder = config.cache.mkdir("xla")
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
