@@ -15,7 +15,7 @@ from gymnax.environments.environment import Environment
 
 from pgvq.envs.pong import Pong, PongParams
 from pgvq.envs.pong_state import PongState
-from pgvq.envs.vector import evaluation_env, vector_reset, vector_step
+from pgvq.envs.vector import evaluation_env, forgets, vector_reset, vector_step
 from pgvq.types import InputError
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "PongParams",
     "PongState",
     "evaluation_env",
+    "forgets",
     "make",
     "vector_reset",
     "vector_step",

@@ -1,6 +1,6 @@
 """Stepping many environments at once, and what may differ between environments.
 
-Three functions that any gymnax environment answers by default. One that can answer
+Four functions that any gymnax environment answers by default. One that can answer
 better registers for its own class, as Pong does here.
 """
 
@@ -45,6 +45,29 @@ def evaluation_env(env: Environment) -> Environment:
     return env
 
 
+@singledispatch
+def forgets(
+    env: Environment, reward: Array, terminated: Array, truncated: Array
+) -> Array:
+    """Where the memory of an agent that plays complete episodes starts afresh.
+
+    It has to start where it starts in training: at the end of a training episode,
+    which may be less than one of `evaluation_env`.
+
+    Args:
+        env: the environment that the agent was *trained* in.
+        reward: [N], of the agent step just taken.
+        terminated: [N] bool, by the environment that is played in.
+        truncated: [N] bool, by the same.
+
+    Returns:
+        [N] bool: whether the next agent step begins without memory. By default
+        where the episode ended.
+    """
+    del env, reward
+    return terminated | truncated
+
+
 @vector_reset.register
 def _(env: Pong, key: Key, num_envs: int, params: PyTree) -> tuple[Array, PyTree]:
     """One random draw for all."""
@@ -61,3 +84,10 @@ def _(env: Pong, key: Key, state: PyTree, action: Array, params: PyTree) -> Step
 def _(env: Pong) -> Environment:
     """Complete games, whatever an episode is in training."""
     return env.replace(episode="game")
+
+
+@forgets.register
+def _(env: Pong, reward: Array, terminated: Array, truncated: Array) -> Array:
+    """At every point, if that is what an episode is in training."""
+    ended = terminated | truncated
+    return ended | (reward != 0) if env.episode == "point" else ended
