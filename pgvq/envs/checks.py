@@ -61,7 +61,9 @@ def check_action(given: Any, num_actions: int) -> Array:
             f"0..{num_actions - 1}"
         )
     if not isinstance(action, Tracer) and action.size:
-        low, high = int(action.min()), int(action.max())
+        # By numpy: while another function is traced, JAX would trace this as well.
+        values = np.asarray(action)
+        low, high = int(values.min()), int(values.max())
         if low < 0 or high >= num_actions:
             raise InputError(
                 f"action {low if low < 0 else high} is out of range: give integers "

@@ -82,6 +82,17 @@ def test_an_action_that_is_none_is_an_error():
         vector_step(env, KEY, states, jnp.array([0, 9, 1]), env.default_params)
 
 
+def test_a_constant_action_may_stand_in_a_traced_function():
+    env = Pong()
+
+    def step(state, key):
+        return env.step(key, state, jnp.int32(0))[1], None
+
+    _, state = env.reset(KEY)
+    state, _ = jax.lax.scan(step, state, jax.random.split(KEY, 2))
+    assert state.time == 2
+
+
 def test_an_unknown_environment_is_named_with_its_neighbours():
     with pytest.raises(InputError, match="did you mean CartPole-v1"):
         make("CartPole-v2")
