@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 # A module may import what stands in its own layer or below, and never in a circle.
 # A folder's layer holds for all that is in it.
 LAYERS = {
-    0: "types devices files locking provenance statistics",
-    1: "returns losses exploration networks optimizers replay",
+    0: "types devices files locking plugins provenance statistics",
+    1: "returns losses quantiles exploration networks optimizers replay",
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",
