@@ -1,10 +1,9 @@
 """Networks, in flax.linen: a torso that reads the observation, and the heads on it.
 
-A torso is any module from `[N, *O]` to `[N, F]`. Modules are frozen and compare by
-value, so they can be static fields of an algorithm.
+A torso is any module from `[N, *O]` to `[N, F]`; `pgvq.torsos` has some. Modules are
+frozen and compare by value, so they can be static fields of an algorithm.
 """
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -12,33 +11,29 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from pgvq.types import Params
+from pgvq.torsos import MLP, Conv, Torso
+from pgvq.types import InputError, Params
+
+__all__ = [
+    "MLP",
+    "ActorCritic",
+    "Conv",
+    "Critic",
+    "QNetwork",
+    "RecurrentActorCritic",
+    "Torso",
+    "apply_over_time",
+    "unroll",
+]
 
 # Small last layers make the first policy uniform and the first values zero.
 SMALL = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
-HE = nn.initializers.he_normal()
+
+# Not orthogonal: its QR decomposition inside a jitted, vmapped program can deadlock on
+# a machine of two cores. This has the same scale.
+LECUN = nn.initializers.lecun_normal()
 
 Critic = Literal["none", "shared", "separate"]
-
-
-class MLP(nn.Module):
-    """Flattens each observation and applies dense layers.
-
-    Attributes:
-        features: width of each layer.
-        activation: after each layer; relu is the cheapest on a CPU.
-    """
-
-    features: tuple[int, ...] = (64, 64)
-    activation: Callable[[Array], Array] = nn.relu
-
-    @nn.compact
-    def __call__(self, obs: Array) -> Array:
-        """`obs [N, *O]`, any dtype, to `[N, F]`."""
-        hidden = obs.reshape(obs.shape[0], -1).astype(jnp.float32)
-        for width in self.features:
-            hidden = self.activation(nn.Dense(width, kernel_init=HE)(hidden))
-        return hidden
 
 
 class ActorCritic(nn.Module):
@@ -68,19 +63,141 @@ class ActorCritic(nn.Module):
 
 
 class QNetwork(nn.Module):
-    """Action values: `[N, *O]` to `[N, A]`."""
+    """Action values `[N, A]`, or K quantiles of each action's return, `[N, A, K]`.
+
+    Attributes:
+        torso: module below the heads.
+        num_actions: A.
+        dueling: heads for the state's value and for the advantages, Q = V + A - mean A
+            (Wang et al. 2016, eq. 9), of each quantile by itself. Both heads are linear
+            on the shared torso, where the paper's have a hidden layer of their own.
+        quantiles: K (QR-DQN, Dabney et al. 2018); 0 for action values.
+
+    Raises:
+        InputError: where `quantiles` is negative.
+    """
 
     torso: nn.Module
     num_actions: int
+    dueling: bool = False
+    quantiles: int = 0
+
+    def __post_init__(self) -> None:
+        if self.quantiles < 0:
+            raise InputError(
+                f"quantiles={self.quantiles} cannot be negative; "
+                "use 0 for plain action values, or 51 or 200 for QR-DQN"
+            )
+        super().__post_init__()
 
     @nn.compact
     def __call__(self, obs: Array) -> Array:
         hidden = self.torso(obs)
-        return nn.Dense(self.num_actions, kernel_init=SMALL, name="q")(hidden)
+        if not self.dueling:
+            return self.head(hidden, "q", self.num_actions)
+        value = self.head(hidden, "value", 1)
+        advantage = self.head(hidden, "advantage", self.num_actions)
+        return value + advantage - advantage.mean(1, keepdims=True)
+
+    def head(self, hidden: Array, name: str, rows: int) -> Array:
+        """A linear layer `[N, F]` to `[N, rows]`, or `[N, rows, K]` with quantiles."""
+        width = rows * max(self.quantiles, 1)
+        outputs = nn.Dense(width, kernel_init=SMALL, name=name)(hidden)
+        if self.quantiles:
+            return outputs.reshape(-1, rows, self.quantiles)
+        return outputs
 
 
-def apply_over_time(network: nn.Module, params: Params, obs: Array) -> Any:
+class RecurrentActorCritic(nn.Module):
+    """A policy and its critic on a gated recurrent unit (Cho et al. 2014).
+
+    With x the torso's features, h the memory, σ the logistic function and ⊙ the product
+    of elements (in the form that applies the reset after the matrix product):
+
+        r = σ(W_r x + U_r h + b_r)            z = σ(W_z x + U_z h + b_z)
+        c = tanh(W_c x + r ⊙ U_c h + b_c)     h' = (1 - z) ⊙ c + z ⊙ h
+
+    The three methods that make up a step are public so that `unroll` can apply all but
+    `remember` to a whole rollout at once.
+
+    Attributes:
+        torso: module below the unit.
+        num_actions: A.
+        width: H, numbers in the memory; the first memory of an episode is zero.
+    """
+
+    torso: nn.Module
+    num_actions: int
+    width: int = 64
+
+    def setup(self) -> None:
+        gates = 3 * self.width
+        self.inputs = nn.Dense(gates, kernel_init=LECUN)
+        self.recurrent = nn.Dense(gates, kernel_init=LECUN, use_bias=False)
+        self.logits = nn.Dense(self.num_actions, kernel_init=SMALL)
+        self.value = nn.Dense(1, kernel_init=SMALL)
+
+    def __call__(self, obs: Array, memory: Array) -> tuple[Array, Array, Array]:
+        """One agent step: `obs [N, *O]`, `memory [N, H]` to logits, value, memory."""
+        memory = self.remember(self.read(obs), memory)
+        return *self.judge(memory), memory
+
+    def read(self, obs: Array) -> Array:
+        """What the gates get from the observation: `[N, *O]` to `[N, 3 H]`."""
+        return self.inputs(self.torso(obs))
+
+    def remember(self, inputs: Array, memory: Array) -> Array:
+        """The next memory: `inputs [N, 3 H]`, `memory [N, H]` to `[N, H]`."""
+        reset, update, candidate = jnp.split(inputs, 3, axis=-1)
+        from_reset, from_update, kept = jnp.split(self.recurrent(memory), 3, axis=-1)
+        candidate = nn.tanh(candidate + nn.sigmoid(reset + from_reset) * kept)
+        update = nn.sigmoid(update + from_update)
+        return (1 - update) * candidate + update * memory
+
+    def judge(self, memory: Array) -> tuple[Array, Array]:
+        """Logits `[N, A]` and values `[N]` of memories `[N, H]`."""
+        return self.logits(memory), self.value(memory)[..., 0]
+
+
+def unroll(
+    network: RecurrentActorCritic,
+    params: Params,
+    obs: Array,
+    memory: Array,
+    ended: Array,
+) -> tuple[Array, Array, Array]:
+    """Applies a recurrent network along a rollout, forgetting where episodes ended.
+
+    Torso, input projections and heads run once over all rows; only the memory is
+    scanned.
+
+    Args:
+        obs: `[T, N, *O]`.
+        memory: `[N, H]` before the first step.
+        ended: `[T, N]` bool: the episode ended with this step, so the next step starts
+            from a memory of zeros and no gradient crosses.
+
+    Returns:
+        Logits `[T, N, A]`, values `[T, N]` and memories `[T, N, H]` after each step,
+        before they are zeroed: with `next_obs` they give the value to bootstrap from.
+    """
+    inputs = apply_over_time(network, params, obs, method="read")
+
+    def step(memory: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
+        inputs, ended = row
+        after: Any = network.apply(params, inputs, memory, method="remember")
+        return jnp.where(ended[:, None], 0.0, after), after
+
+    _, after = jax.lax.scan(step, memory, (inputs, ended))
+    logits, value = apply_over_time(network, params, after, method="judge")
+    return logits, value, after
+
+
+def apply_over_time(
+    network: nn.Module, params: Params, obs: Array, method: str | None = None
+) -> Any:
     """Applies a network for `[N, *O]` to a rollout `[T, N, *O]`, as one big batch."""
     length, count = obs.shape[:2]
-    outputs = network.apply(params, obs.reshape(length * count, *obs.shape[2:]))
+    rows = obs.reshape(length * count, *obs.shape[2:])
+    outputs = network.apply(params, rows, method=method)
     return jax.tree.map(lambda x: x.reshape(length, count, *x.shape[1:]), outputs)

@@ -1,0 +1,222 @@
+"""Torsos, in flax.linen: modules that read `[N, *O]` observations into `[N, F]`.
+
+`Torso` is what every algorithm starts from: it looks at the observation's shape and
+reads images as `Conv` does and everything else as `MLP` does. Modules are frozen and
+compare by value, so they can be static fields of an algorithm.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array, lax
+
+from pgvq.types import InputError
+
+HE = nn.initializers.he_normal()
+
+Activation = Callable[[Array], Array]
+Method = Literal["auto", "im2col", "lax"]
+
+
+class MLP(nn.Module):
+    """Flattens each observation and applies dense layers.
+
+    Attributes:
+        features: width of each layer.
+        activation: after each layer; relu is the cheapest on a CPU.
+        layer_norm: normalise each layer before its activation, which keeps Q-learning
+            without a target network stable (PQN, Gallici et al. 2024).
+    """
+
+    features: tuple[int, ...] = (64, 64)
+    activation: Activation = nn.relu
+    layer_norm: bool = False
+
+    @nn.compact
+    def __call__(self, obs: Array) -> Array:
+        """`obs [N, *O]`, any dtype, to `[N, F]`."""
+        return dense_layers(obs, self.features, self.activation, self.layer_norm)
+
+
+class Conv(nn.Module):
+    """Convolutions without padding, then dense layers.
+
+    The defaults are the network of MinAtar's papers (Young & Tian 2019). Numbers are
+    read as they are: bool as 0 and 1, uint8 as 0 to 255.
+
+    Attributes:
+        channels: filters of each convolution.
+        kernel: height and width of the filters, pixels.
+        stride: pixels from one position of a filter to the next.
+        features: width of each dense layer.
+        activation: after each layer.
+        layer_norm: normalise each layer before its activation; a convolution's output
+            over the channels of each position.
+        method: how `Convolution` computes.
+
+    Raises:
+        InputError: where the observation is no image `[H, W, C]`, or too small a one.
+    """
+
+    channels: tuple[int, ...] = (16,)
+    kernel: int = 3
+    stride: int = 1
+    features: tuple[int, ...] = (128,)
+    activation: Activation = nn.relu
+    layer_norm: bool = False
+    method: Method = "auto"
+
+    @nn.compact
+    def __call__(self, obs: Array) -> Array:
+        """`obs [N, H, W, C]`, any dtype, to `[N, F]`."""
+        if obs.ndim != 4:
+            raise InputError(
+                f"Conv reads images [N, H, W, C] and was given shape {obs.shape}; "
+                "use MLP, or Torso, which chooses by the shape"
+            )
+        hidden = obs
+        for filters in self.channels:
+            layer = Convolution(filters, self.kernel, self.stride, self.method)
+            hidden = finish(layer(hidden), self.activation, self.layer_norm)
+        return dense_layers(hidden, self.features, self.activation, self.layer_norm)
+
+
+class Torso(nn.Module):
+    """Reads images `[H, W, C]` as `Conv` does, and everything else as `MLP` does.
+
+    The layers are made here, not in an inner `MLP` or `Conv`, so parameters have the
+    names and, for the same key, the values that those modules would give them.
+
+    Attributes:
+        features: width of each dense layer where the observation is no image.
+        activation: after each layer.
+        layer_norm: normalise each layer before its activation.
+        channels: 3 x 3 filters of each convolution, for images.
+        image_features: width of each dense layer above the convolutions.
+    """
+
+    features: tuple[int, ...] = (64, 64)
+    activation: Activation = nn.relu
+    layer_norm: bool = False
+    channels: tuple[int, ...] = (16,)
+    image_features: tuple[int, ...] = (128,)
+
+    @nn.compact
+    def __call__(self, obs: Array) -> Array:
+        """`obs [N, *O]`, any dtype, to `[N, F]`."""
+        if not is_image(obs.shape[1:]):
+            return dense_layers(obs, self.features, self.activation, self.layer_norm)
+        hidden = obs
+        for filters in self.channels:
+            layer = Convolution(filters)
+            hidden = finish(layer(hidden), self.activation, self.layer_norm)
+        return dense_layers(
+            hidden, self.image_features, self.activation, self.layer_norm
+        )
+
+
+def is_image(shape: tuple[int, ...]) -> bool:
+    """Whether an observation of this shape is `[H, W, C]` with H and W of at least 8.
+
+    On a smaller one a 3 x 3 filter without padding has only half as many positions as
+    there are cells (5 x 5 of 7 x 7), and a dense layer reads so few cells directly.
+    """
+    return len(shape) == 3 and min(shape[:2]) >= 8
+
+
+class Convolution(nn.Module):
+    """One convolution without padding, and a bias.
+
+    Attributes:
+        filters: F, channels of the output.
+        kernel: height and width of a filter, pixels.
+        stride: pixels from one position of a filter to the next.
+        method: `im2col` lays every filter's view out as a row and multiplies matrices;
+            `lax` leaves it to XLA; `auto` is `im2col` on a CPU and `lax` elsewhere.
+            All have the same parameters. XLA's own convolution is slow on a CPU, most
+            of all in the gradient: see `benchmarks/convolution_speed.py`.
+
+    Raises:
+        InputError: where a field is out of its range, or the image is smaller than a
+            filter.
+    """
+
+    filters: int
+    kernel: int = 3
+    stride: int = 1
+    method: Method = "auto"
+
+    def __post_init__(self) -> None:
+        if self.method not in ("auto", "im2col", "lax"):
+            raise InputError(
+                f"method={self.method!r} is no way to convolve; "
+                "use 'auto', 'im2col' or 'lax'"
+            )
+        if min(self.filters, self.kernel, self.stride) < 1:
+            raise InputError(
+                f"filters={self.filters}, kernel={self.kernel} and "
+                f"stride={self.stride} must all be at least 1"
+            )
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, images: Array) -> Array:
+        """`images [N, H, W, C]`, any dtype, to `[N, H', W', F]`."""
+        height, width, channels = images.shape[1:]
+        if min(height, width) < self.kernel:
+            raise InputError(
+                f"kernel={self.kernel} is larger than the image of {height} x {width} "
+                "that reaches it; use a smaller kernel or stride, or fewer layers"
+            )
+        shape = (self.kernel, self.kernel, channels, self.filters)
+        kernel = self.param("kernel", HE, shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.filters,))
+        images = images.astype(jnp.float32)
+        method = self.method
+        if method == "auto":
+            method = "im2col" if jax.default_backend() == "cpu" else "lax"
+        if method == "im2col":
+            views = patches(images, self.kernel, self.stride)
+            return views @ kernel.reshape(-1, self.filters) + bias
+        outputs = lax.conv_general_dilated(
+            images,
+            kernel,
+            window_strides=(self.stride, self.stride),
+            padding="VALID",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        return outputs + bias
+
+
+def patches(images: Array, kernel: int, stride: int) -> Array:
+    """What a filter sees at each position: `[N, H, W, C]` to `[N, H', W', k * k * C]`.
+
+    The last axis runs over the rows of the view, its columns and the channels, in the
+    order of a kernel `[k, k, C, F]`.
+    """
+    height, width = images.shape[1] - kernel + 1, images.shape[2] - kernel + 1
+    shifted = [
+        images[:, row : row + height : stride, column : column + width : stride]
+        for row in range(kernel)
+        for column in range(kernel)
+    ]
+    return jnp.concatenate(shifted, axis=-1)
+
+
+def dense_layers(
+    hidden: Array, features: tuple[int, ...], activation: Activation, layer_norm: bool
+) -> Array:
+    """Flattens `[N, ...]` and applies dense layers of the module that calls this."""
+    hidden = hidden.reshape(hidden.shape[0], -1).astype(jnp.float32)
+    for width in features:
+        layer = nn.Dense(width, kernel_init=HE)
+        hidden = finish(layer(hidden), activation, layer_norm)
+    return hidden
+
+
+def finish(hidden: Array, activation: Activation, layer_norm: bool) -> Array:
+    """What follows a layer: normalisation over its last axis if any, and activation."""
+    return activation(nn.LayerNorm()(hidden) if layer_norm else hidden)
