@@ -34,6 +34,49 @@ def policy_gradient_loss(log_probs: Array, advantage: Array) -> Array:
     return -log_probs * jax.lax.stop_gradient(advantage)
 
 
+def clipped_surrogate_loss(
+    log_probs: Array, old_log_probs: Array, advantage: Array, clip: Array | float
+) -> Array:
+    """`-min(r A, clip(r, 1 - eps, 1 + eps) A)`, `r = pi(a|s) / pi_old(a|s)`.
+
+    Schulman et al. 2017, eq. 7: a step that made a good action likelier by more than
+    `eps`, or a bad one less likely, earns nothing more and so has no gradient.
+
+    Args:
+        log_probs: `[...]` log-probability of the action that was taken.
+        old_log_probs: `[...]` the same under the policy that took it; data.
+        advantage: `[...]` how much better it was than expected; data.
+        clip: `[]` eps, in (0, 1).
+
+    Returns:
+        `[...]` losses.
+    """
+    chex.assert_equal_shape([log_probs, old_log_probs, advantage])
+    ratio = jnp.exp(log_probs - jax.lax.stop_gradient(old_log_probs))
+    clipped = jnp.clip(ratio, 1.0 - clip, 1.0 + clip)
+    advantage = jax.lax.stop_gradient(advantage)
+    return -jnp.minimum(ratio * advantage, clipped * advantage)
+
+
+def approximate_kl(log_probs: Array, old_log_probs: Array) -> Array:
+    """`(r - 1) - log r`, `r = pi(a|s) / pi_old(a|s)`: a metric in nats, never negative.
+
+    Its mean over actions drawn from the old policy is `KL(pi_old, pi)`, with less
+    variance than that of `-log r` (Schulman 2020, "Approximating KL Divergence", k3).
+
+    Args:
+        log_probs: `[...]` log-probability of the action that was taken.
+        old_log_probs: `[...]` the same under the policy that took it; data.
+
+    Returns:
+        `[...]`.
+    """
+    chex.assert_equal_shape([log_probs, old_log_probs])
+    log_ratio = log_probs - jax.lax.stop_gradient(old_log_probs)
+    # Policies that barely differ would lose every digit of exp(x) - 1.
+    return jnp.expm1(log_ratio) - log_ratio
+
+
 def entropy(logits: Array) -> Array:
     """Entropy in nats of a categorical with `logits [..., A]`, for a bonus."""
     log_probs = jax.nn.log_softmax(logits)
@@ -46,7 +89,7 @@ def squared_error(prediction: Array, target: Array) -> Array:
     return 0.5 * jnp.square(jax.lax.stop_gradient(target) - prediction)
 
 
-def huber_error(prediction: Array, target: Array, delta: float = 1.0) -> Array:
+def huber_error(prediction: Array, target: Array, delta: Array | float = 1.0) -> Array:
     """`squared_error` up to `|target - prediction| = delta`, then linear (Huber 1964).
 
     Mnih et al. 2015 call it "clipping the error". The target is data. All `[...]`.
@@ -55,6 +98,29 @@ def huber_error(prediction: Array, target: Array, delta: float = 1.0) -> Array:
     error = jnp.abs(jax.lax.stop_gradient(target) - prediction)
     quadratic = jnp.minimum(error, delta)
     return 0.5 * jnp.square(quadratic) + delta * (error - quadratic)
+
+
+def clipped_value_error(
+    value: Array, old_value: Array, returns: Array, clip: Array | float
+) -> Array:
+    """The larger `squared_error` of `value` and of its clipped step from `old_value`.
+
+    The critic's part of PPO as its authors' code has it (Engstrom et al. 2020, sec.
+    3): no gradient once a value came nearer to its return by more than `clip`.
+
+    Args:
+        value: `[...]` what the critic says now.
+        old_value: `[...]` what it said when the rollout was made; data.
+        returns: `[...]` what it should say; data.
+        clip: `[]`, in units of the return, > 0.
+
+    Returns:
+        `[...]` errors.
+    """
+    chex.assert_equal_shape([value, old_value, returns])
+    old_value = jax.lax.stop_gradient(old_value)
+    clipped = old_value + jnp.clip(value - old_value, -clip, clip)
+    return jnp.maximum(squared_error(value, returns), squared_error(clipped, returns))
 
 
 def action_value(q_values: Array, action: Array) -> Array:
@@ -81,3 +147,35 @@ def greedy_value(q_values: Array, chooser: Array | None = None) -> Array:
         return jnp.max(q_values, axis=-1)
     chex.assert_equal_shape([q_values, chooser])
     return action_value(q_values, jnp.argmax(chooser, axis=-1))
+
+
+def expected_value(q_values: Array, probs: Array) -> Array:
+    """`sum_a pi(a|s) Q(s, a)`: `[..., A]` and `[..., A]` to `[...]`.
+
+    The target of expected Sarsa (Sutton & Barto 2018, eq. 6.9), and what a discrete
+    soft actor-critic raises; the gradient flows through both.
+    """
+    chex.assert_equal_shape([q_values, probs])
+    return jnp.sum(probs * q_values, axis=-1)
+
+
+def soft_value(q_values: Array, temperature: Array | float) -> Array:
+    """`temperature * log sum_a exp(Q(s, a) / temperature)`: the soft maximum.
+
+    The value of the policy `softmax(Q / temperature)`, its entropy paid for at
+    `temperature` per nat (Haarnoja et al. 2017, Theorem 1). Towards 0 it is the
+    maximum, at 0 as well.
+
+    Args:
+        q_values: `[..., A]`.
+        temperature: `[]`, in units of the return, >= 0.
+
+    Returns:
+        `[...]`.
+    """
+    chex.assert_rank(temperature, 0)
+    temperature = jnp.maximum(temperature, 1e-12)  # no value of float32 shows it
+    # Shifted before it is divided: what is divided could otherwise overflow.
+    maximum = jax.lax.stop_gradient(jnp.max(q_values, axis=-1, keepdims=True))
+    spread = jax.nn.logsumexp((q_values - maximum) / temperature, axis=-1)
+    return maximum[..., 0] + temperature * spread
