@@ -68,7 +68,9 @@ class Pong(environment.Environment[PongState, PongParams]):
     points_to_win: of a game.
     num_actions: 6, ALE's minimal set: nothing, FIRE, up, down, up and FIRE, down and
         FIRE (FIRE held at a contact speeds the ball up). 3: nothing, up, down.
-    observation: one of `OBSERVATIONS`.
+    observation: one of `OBSERVATIONS`. "features": 18 numbers, all that the rules
+        depend on. "positions": the 7 of them that say where things are now, without
+        velocities, so that an agent needs memory.
     max_agent_steps: default cap on a game, in agent steps.
 
     Raises `InputError` where these cannot work. The object is hashed and compared by
@@ -92,13 +94,8 @@ class Pong(environment.Environment[PongState, PongParams]):
         check_choice("observation", self.observation, tuple(OBSERVATIONS))
         check_integer("frame_skip", self.frame_skip, 1)
         check_integer("max_agent_steps", self.max_agent_steps, 1)
-        check_integer(
-            "points_to_win",
-            self.points_to_win,
-            1,
-            MAX_POINTS,
-            "Atari's own game ends at 21 and counts no further",
-        )
+        ends = "Atari's own game ends at 21 and counts no further"
+        check_integer("points_to_win", self.points_to_win, 1, MAX_POINTS, ends)
         check_integer(
             "noop_max",
             self.noop_max,

@@ -3,7 +3,7 @@
 `OBSERVATIONS` is the place for further ways to see the game, pixels for example.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -50,16 +50,43 @@ class Features(NamedTuple):
     clock_sine: Array  # of period 8, a quarter apart
 
 
-def features(court: Court) -> Array:
-    """The vector of `Features` for a court with axes [...], [..., 18] float32.
+# Where things are now, and nothing of where they go: no velocity, which before a serve
+# would be the coming one; no `player_step`, `player_pull` and `knob`, which say where
+# the paddle goes; no timer, no clock and no last action, which would tell time.
+POSITIONS = (
+    "ball_x",
+    "ball_y",
+    "in_play",
+    "player",
+    "enemy",
+    "player_offset",
+    "enemy_offset",
+)
 
-    Only constants normalise. Contact is a matter of 18 pixels out of 160, so the two
-    offsets are drawn large.
+
+def features(court: Court) -> Array:
+    """The vector of `Features` for a court with axes [...], [..., 18] float32."""
+    return _stack(_columns(court))
+
+
+def positions(court: Court) -> Array:
+    """The entries of `Features` that `POSITIONS` names, [..., 7] float32.
+
+    One look does not tell where the ball flies, so that to play well takes memory:
+    of the observation before, at least.
     """
-    c = court
+    columns = _columns(court)
+    return _stack(getattr(columns, name) for name in POSITIONS)
+
+
+def _columns(c: Court) -> Features:
+    """Only constants normalise.
+
+    Contact is a matter of 18 pixels out of 160, so the two offsets are drawn large.
+    """
     live = c.timer == 0
     serve_vx, serve_vy = jnp.where(c.vx >= 0, 1, -1), jnp.where(c.vy < 0, -1, 1)
-    columns = Features(
+    return Features(
         ball_x=jnp.where(live, c.x - 128, 0) * (1 / 77),
         ball_y=jnp.where(live, c.y - 126, 0) * (1 / 82),
         ball_vx=jnp.where(live, c.vx, serve_vx) * (-1 / MAX_VX),
@@ -79,6 +106,9 @@ def features(court: Court) -> Array:
         clock_cosine=_wave(c.clock),
         clock_sine=_wave(c.clock + 6),
     )
+
+
+def _stack(columns: Iterable[Array]) -> Array:
     return jnp.stack([column.astype(jnp.float32) for column in columns], -1)
 
 
@@ -105,5 +135,8 @@ class Observation(NamedTuple):
 OBSERVATIONS: dict[str, Observation] = {
     "features": Observation(
         features, (len(Features._fields),), np.float32, -1.25, 1.25, Features._fields
+    ),
+    "positions": Observation(
+        positions, (len(POSITIONS),), np.float32, -1.25, 1.25, POSITIONS
     ),
 }
