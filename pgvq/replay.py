@@ -61,6 +61,11 @@ def sample(state: ReplayState, key: Key, shape: tuple[int, ...]) -> PyTree:
     zeros: fill it first.
     """
     index = jax.random.randint(key, shape, 0, jnp.maximum(state.size, 1))
+    return take(state, index)
+
+
+def take(state: ReplayState, index: Array) -> PyTree:
+    """The rows at `index [...]` (int32, within the capacity); leaves `[..., *leaf]`."""
     return jax.tree.map(
         lambda ring: ring.at[index].get(mode="promise_in_bounds"), state.rows
     )

@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 # A folder's layer holds for all that is in it.
 LAYERS = {
     0: "types devices files locking plugins provenance statistics",
-    1: "returns losses quantiles exploration torsos networks optimizers replay",
+    1: "returns losses quantiles exploration torsos networks optimizers replay "
+    "prioritized",
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",
