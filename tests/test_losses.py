@@ -44,6 +44,69 @@ def test_no_gradient_flows_through_the_advantage():
     assert gradient == 0.0
 
 
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "loss", "gradient"),
+    [
+        (1.0, 2.0, -2.0, -2.0),  # the policy gradient, -A
+        (1.1, -2.0, 2.2, 2.2),  # inside the clip, -r A
+        (1.5, 2.0, -2.4, 0.0),  # likelier and better: enough, -1.2 A
+        (0.5, -2.0, 1.6, 0.0),  # less likely and worse: enough, -0.8 A
+        (1.5, -2.0, 3.0, 3.0),  # the wrong way is never clipped
+        (0.5, 2.0, -1.0, -1.0),
+    ],
+)
+def test_golden_clipped_surrogate(ratio, advantage, loss, gradient):
+    """Pitfall 24: the clip takes the gradient of what already went far enough.
+
+    By hand, with eps = 0.2: d(-r A)/d log pi = -r A where it is not clipped.
+    """
+    old = jnp.log(0.3)
+    args = (old + jnp.log(ratio), old, jnp.array(advantage), 0.2)
+    got, slopes = jax.value_and_grad(losses.clipped_surrogate_loss, (0, 1, 2))(*args)
+    np.testing.assert_allclose(got, loss, rtol=1e-6)
+    np.testing.assert_allclose(slopes, [gradient, 0.0, 0.0], rtol=1e-6)
+
+
+def test_clipped_surrogate_at_the_old_policy_is_the_policy_gradient():
+    log_probs = jnp.log(jnp.array([0.1, 0.6, 0.3]))
+    advantage = jnp.array([1.0, -2.0, 0.5])
+
+    def surrogate(x):
+        return losses.clipped_surrogate_loss(x, log_probs, advantage, 0.1).sum()
+
+    def plain(x):
+        return losses.policy_gradient_loss(x, advantage).sum()
+
+    np.testing.assert_allclose(
+        jax.grad(surrogate)(log_probs), jax.grad(plain)(log_probs), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"), [(1, 0.0), (2, 1 - np.log(2)), (0.5, np.log(2) - 0.5)]
+)
+def test_golden_approximate_kl(ratio, expected):
+    got = losses.approximate_kl(jnp.log(0.4 * ratio), jnp.log(0.4))
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def test_approximate_kl_is_the_divergence_on_average():
+    """In this direction: the old policy drew the actions."""
+    old, new = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.3, 0.1])
+    each = losses.approximate_kl(jnp.log(new), jnp.log(old))
+    np.testing.assert_allclose(
+        np.dot(old, each), np.dot(old, np.log(old / new)), rtol=1e-5
+    )
+
+
+def test_approximate_kl_is_never_negative_and_exact_for_close_policies():
+    size = np.logspace(-12, 1, 200)
+    log_ratio = jnp.array(np.concatenate([size, -size]), jnp.float32)
+    assert losses.approximate_kl(log_ratio, jnp.zeros(400)).min() >= 0.0
+    close = losses.approximate_kl(jnp.array(1e-3), jnp.array(0.0))
+    np.testing.assert_allclose(close, 5e-7, rtol=1e-2)  # x^2 / 2
+
+
 def test_entropy_is_in_nats_and_its_bonus_flattens():
     """Pitfall 24: descending minus the entropy must flatten the policy.
 
@@ -85,6 +148,23 @@ def test_huber_gradient_is_bounded_by_delta():
     assert gradient(jnp.array(100.0), zero, 0.25) == 0.25
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "gradient"),
+    [
+        (0.2, 3.92, -2.8),  # a step within the clip: the plain squared error
+        (2.0, 3.125, 0.0),  # came nearer by more: that of 0.5, and no gradient
+        (-2.0, 12.5, -5.0),  # went away: never clipped
+        (7.0, 8.0, 4.0),  # went past the return and further off: never clipped
+    ],
+)
+def test_golden_clipped_value_error(value, error, gradient):
+    """By hand, for a return of 3, an old value of 0 and a clip of 0.5."""
+    args = (jnp.array(value), jnp.array(0.0), jnp.array(3.0), 0.5)
+    got, slopes = jax.value_and_grad(losses.clipped_value_error, (0, 1, 2))(*args)
+    np.testing.assert_allclose(got, error, rtol=1e-6)
+    np.testing.assert_allclose(slopes, [gradient, 0.0, 0.0], rtol=1e-6)
+
+
 def test_action_value_picks_and_sends_its_gradient_there_alone():
     q_values = jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     action = jnp.array([2, 0])
@@ -101,14 +181,71 @@ def test_greedy_value_alone_and_chosen_by_another():
     np.testing.assert_array_equal(losses.greedy_value(values, chooser), [1, 7])
 
 
+def test_expected_value_and_its_gradient_through_both():
+    q_values = jnp.array([[1.0, 2.0, 3.0], [0.0, 4.0, 8.0]])
+    probs = jnp.array([[0.5, 0.25, 0.25], [0.0, 0.75, 0.25]])
+    np.testing.assert_allclose(losses.expected_value(q_values, probs), [1.75, 5.0])
+    slopes = jax.grad(lambda *x: losses.expected_value(*x).sum(), (0, 1))
+    for got, expected in zip(slopes(q_values, probs), (probs, q_values), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 2.0])
+def test_golden_soft_value(temperature):
+    """By hand: e^(Q/T) is 1, 2, 3, so V = T log 6 and its gradient is 1/6, 2/6, 3/6."""
+    q_values = temperature * jnp.log(jnp.array([1.0, 2.0, 3.0]))
+    got, slope = jax.value_and_grad(losses.soft_value)(q_values, temperature)
+    np.testing.assert_allclose(got, temperature * np.log(6), rtol=1e-5)
+    np.testing.assert_allclose(slope, np.array([1, 2, 3]) / 6, rtol=1e-5)
+
+
+def test_soft_value_is_what_its_policy_earns_with_its_entropy():
+    q_values = jnp.array([[1.0, -2.0, 0.5], [3.0, 3.0, 0.0]])
+    probs = jax.nn.softmax(q_values / 0.7)
+    earned = losses.expected_value(q_values, probs)
+    np.testing.assert_allclose(
+        losses.soft_value(q_values, 0.7),
+        earned + 0.7 * losses.entropy(q_values / 0.7),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("temperature", [1e-5, 1e-20, 1e-38, 0.0])
+@pytest.mark.parametrize("scale", [1.0, -1.0, 1e6])
+def test_soft_value_cools_down_to_the_maximum(scale, temperature):
+    q_values = scale * jnp.array([1.0, 3.0, 2.0])
+    got, (slope, by_heat) = jax.value_and_grad(losses.soft_value, (0, 1))(
+        q_values, temperature
+    )
+    np.testing.assert_allclose(got, q_values.max(), rtol=1e-6)
+    np.testing.assert_array_equal(slope, jax.grad(jnp.max)(q_values))
+    assert jnp.isfinite(by_heat)
+
+
 @pytest.mark.parametrize(
     "loss",
-    [losses.policy_gradient_loss, losses.squared_error, losses.huber_error],
+    [
+        losses.policy_gradient_loss,
+        losses.squared_error,
+        losses.huber_error,
+        losses.approximate_kl,
+        losses.expected_value,
+    ],
 )
 def test_a_silent_broadcast_is_refused(loss):
     """`[B]` against `[B, 1]` would average B^2 wrong pairs."""
     with pytest.raises(AssertionError):
         loss(jnp.zeros((4, 1)), jnp.zeros(4))
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.clipped_surrogate_loss, losses.clipped_value_error]
+)
+@pytest.mark.parametrize("odd", range(3))
+def test_a_silent_broadcast_against_old_data_is_refused(loss, odd):
+    arrays = [jnp.zeros((4, 1) if i == odd else 4) for i in range(3)]
+    with pytest.raises(AssertionError):
+        loss(*arrays, 0.2)
 
 
 def test_an_action_of_the_wrong_shape_is_refused():

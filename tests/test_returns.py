@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from pgvq.returns import has_ended, lambda_returns, one_step_returns
+from pgvq.returns import has_ended, lambda_returns, n_step, one_step_returns
+from pgvq.types import InputError
 
 F, T = False, True
 
@@ -129,6 +130,117 @@ def test_lambda_zero_is_the_one_step_target():
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+def n_step_reference(reward, terminated, truncated, discount, n):
+    """The n-step return as it is defined, each window walked by itself."""
+    rows = []
+    for start in range(len(reward) - n + 1):
+        end = start
+        while end < start + n - 1 and not (terminated[end] or truncated[end]):
+            end += 1
+        window = reward[start : end + 1]
+        earned = sum(discount**k * r for k, r in enumerate(window))
+        rows.append((earned, discount ** len(window) * (not terminated[end]), end))
+    return [np.array(column) for column in zip(*rows, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("n", "earned", "bootstrap", "last"),
+    [
+        (1, [1, 2, 3, 4, 5], [0.5, 0.5, 0, 0.5, 0.5], [0, 1, 2, 3, 4]),
+        (2, [1 + 1, 2 + 1.5, 3, 4], [0.25, 0, 0, 0.5], [1, 2, 2, 3]),
+        (3, [1 + 1 + 0.75, 2 + 1.5, 3], [0, 0, 0], [2, 2, 2]),
+        (5, [2.75], [0], [2]),
+    ],
+)
+def test_golden_n_steps(n, earned, bootstrap, last):
+    """Discount 1/2; the episode terminates in row 2, and the next is cut in row 3."""
+    got = n_step(
+        np.array([1, 2, 3, 4, 5], np.float32),
+        np.array([F, F, T, F, F]),
+        np.array([F, F, F, T, F]),
+        0.5,
+        n,
+    )
+    for column, expected in zip(got, (earned, bootstrap, last), strict=True):
+        np.testing.assert_array_equal(column, expected)
+    assert got[2].dtype == np.int32
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("discount", [0.0, 0.9, 1.0])
+def test_every_short_window_against_the_definition(discount, n):
+    """All 256 ways in which four steps can end, in windows of every length."""
+    generator = np.random.default_rng(3)
+    ends = np.array(list(itertools.product([F, T], repeat=8))).reshape(256, 2, 4)
+    terminated, truncated = ends[:, 0].T, ends[:, 1].T  # [T, 256]
+    reward = generator.normal(size=(4, 256)).astype(np.float32)
+    got = n_step(reward, terminated, truncated, discount, n)
+    assert all(column.shape == (5 - n, 256) for column in got)
+    for lane in range(256):
+        rows = reward[:, lane], terminated[:, lane], truncated[:, lane]
+        expected = n_step_reference(*rows, discount, n)
+        for column, wanted in zip(got, expected, strict=True):
+            np.testing.assert_allclose(column[:, lane], wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_n_steps_are_the_recursion_at_lambda_one_cut_after_n(n):
+    """Pitfalls 2 and 3: each window bootstraps where, and as, the recursion does."""
+    generator = np.random.default_rng(4)
+    shape = (20 + n - 1, 6)
+    reward, next_value = generator.normal(size=(2, *shape)).astype(np.float32)
+    terminated, truncated = generator.random((2, *shape)) < 0.15
+    earned, bootstrap, last = n_step(reward, terminated, truncated, 0.9, n)
+    target = earned + bootstrap * np.take_along_axis(next_value, np.asarray(last), 0)
+    for start in range(20):
+        rows = (reward, next_value, terminated, truncated)
+        cut = [row[start : start + n] for row in rows]
+        np.testing.assert_allclose(
+            target[start], returns(*cut, 0.9, 1.0)[0], rtol=1e-4, atol=1e-5
+        )
+
+
+def test_one_step_is_the_one_step_target_exactly():
+    generator = np.random.default_rng(5)
+    reward, next_value = generator.normal(size=(2, 40, 3)).astype(np.float32)
+    terminated, truncated = generator.random((2, 40, 3)) < 0.2
+    earned, bootstrap, last = n_step(reward, terminated, truncated, 0.99, 1)
+    np.testing.assert_array_equal(last, np.tile(np.arange(40)[:, None], 3))
+    np.testing.assert_array_equal(
+        earned + bootstrap * next_value,
+        one_step_returns(
+            *map(jax.numpy.asarray, (reward, next_value, terminated)), 0.99
+        ),
+    )
+
+
+def test_what_follows_an_end_is_never_read():
+    """A NaN of the next episode must not reach this one, as 0 * NaN would."""
+    reward = np.array([1.0, np.nan, np.nan], np.float32)
+    ends, never = np.array([T, F, F]), np.array([F, F, F])
+    for terminated, truncated in [(ends, never), (never, ends)]:
+        earned, bootstrap, _ = n_step(reward, terminated, truncated, 0.5, 3)
+        assert earned[0] == 1.0
+        assert bootstrap[0] == (0.5 if truncated[0] else 0.0)
+
+
+@pytest.mark.parametrize(("n", "hint"), [(0, "use n=1"), (4, "at least 4 rows")])
+def test_a_window_that_cannot_be_is_refused(n, hint):
+    never = np.zeros(3, bool)
+    with pytest.raises(InputError, match=hint):
+        n_step(np.zeros(3, np.float32), never, never, 0.9, n)
+
+
+def test_n_steps_are_the_same_compiled():
+    generator = np.random.default_rng(6)
+    reward = generator.normal(size=(9, 4)).astype(np.float32)
+    terminated, truncated = generator.random((2, 9, 4)) < 0.2
+    args = (reward, terminated, truncated, 0.9)
+    compiled = jax.jit(n_step, static_argnums=4)(*args, 3)
+    for got, expected in zip(compiled, n_step(*args, 3), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
 def test_has_ended_marks_whole_episodes():
