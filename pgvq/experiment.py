@@ -22,10 +22,10 @@ from typing import Any
 import jax
 from gymnax.environments import spaces
 
-from pgvq.algorithms import ALGORITHMS
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm
 from pgvq.envs import Pong
 from pgvq.lane import MODES, Lane
+from pgvq.naming import algorithm_name
 from pgvq.types import InputError
 
 RANDOM_PLAY = -20.3  # mean score of uniform actions in Atari's Pong, over 2,048 games
@@ -53,8 +53,9 @@ def sweep(algorithm: Any, **values: Iterable[Any]) -> dict[str, Any]:
         raise InputError(
             "sweep: a field has an empty list of values; give at least one"
         )
+    kind = algorithm_name(algorithm)
     return {
-        " ".join([_name(algorithm), *(f"{k}={_short(v)}" for k, v in point.items())]): (
+        " ".join([kind, *(f"{k}={_short(v)}" for k, v in point.items())]): (
             algorithm.replace(**point)
         )
         for point in grid
@@ -184,7 +185,9 @@ def named(algorithms: Any) -> dict[str, Algorithm]:
     if isinstance(algorithms, Mapping):
         pairs = list(algorithms.items())
     elif isinstance(algorithms, Sequence) and not isinstance(algorithms, str):
-        parts = [a if isinstance(a, Mapping) else {_name(a): a} for a in algorithms]
+        parts = [
+            a if isinstance(a, Mapping) else {algorithm_name(a): a} for a in algorithms
+        ]
         pairs = [pair for part in parts for pair in part.items()]
     else:
         raise InputError(
@@ -249,14 +252,6 @@ def check_field(algorithm: Any, field: str) -> None:
 
 def _product(values: Mapping[str, Iterable[Any]]) -> Iterable[tuple[Any, ...]]:
     return itertools.product(*[list(options) for options in values.values()])
-
-
-def _name(algorithm: Any) -> str:
-    """The name in `ALGORITHMS`, else the class's own."""
-    for name, kind in ALGORITHMS.items():
-        if type(algorithm) is kind:
-            return name
-    return getattr(algorithm, "__name__", type(algorithm).__name__)
 
 
 def _short(value: Any) -> str:

@@ -24,6 +24,7 @@ HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side
     pgvq plot results/pong           draw the figures again
     pgvq watch results/pong          a GIF of a trained agent
     pgvq list                        algorithms and environments
+    pgvq new my_algorithm.py         begin an algorithm of your own
     pgvq run --help                  options, with examples; also: pgvq --version
 
 Environment: PGVQ_DEVICES=N uses N CPU devices (default: one per core). PGVQ_CACHE=off
@@ -55,13 +56,27 @@ Examples:
     pgvq plot results/pong
 """
 
-LIST = """Algorithms with their fields, which of them are sweepable, and environments.
+LIST = """Algorithms and environments; of one of them, its fields and what they mean.
+
+Those that other installed packages offer are shown with the package's name.
 
 Examples:
 
     pgvq list
     pgvq list dqn
     pgvq list pong
+"""
+
+NEW = """Begin an algorithm of your own: a commented file that trains as it stands.
+
+    policy_gradient    a policy climbs its expected return; you write `loss`
+    q_learning         regression on action values; you write `update`
+    bare               neither: you write `init`, `iterate` and `act`
+
+Examples:
+
+    pgvq new my_algorithm.py
+    pgvq new sarsa.py --family q_learning
 """
 
 WATCH = """Let a trained agent play a game of Pong and write it as a GIF.
@@ -91,7 +106,7 @@ class Run:
         arg(name="set", metavar="TARGET.FIELD=VALUE"),
     ] = ()
     """Change a field of an algorithm (`dqn`), of one variant, or of all that have it
-    (`*`); may be given several times. `pgvq list` shows the fields."""
+    (`*`); may be given several times. `pgvq list dqn` shows the fields."""
     out: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Results folder; by default results/ and the experiment's name."""
     fresh: Annotated[bool, arg(constructor=bool)] = False
@@ -114,10 +129,22 @@ class Plot:
 
 @dataclasses.dataclass
 class List:
-    """Algorithms with their fields, which of them are sweepable, and environments."""
+    """Algorithms and environments; of one of them, its fields and what they mean."""
 
     name: Positional[Annotated[str | None, arg(metavar="NAME")]] = None
     """Only this algorithm or environment, with everything about it."""
+
+
+@dataclasses.dataclass
+class New:
+    """Begin an algorithm of your own: a commented file that trains as it stands."""
+
+    file: Positional[Annotated[str, arg(metavar="FILE.py")]]
+    """Where to; my_algorithm.py holds a class MyAlgorithm."""
+    family: Annotated[str, arg(metavar="FAMILY")] = "policy_gradient"
+    """policy_gradient, q_learning or bare."""
+    force: Annotated[bool, arg(constructor=bool)] = False
+    """Replace a file that is there."""
 
 
 @dataclasses.dataclass
@@ -144,8 +171,8 @@ class Watch:
 
 def commands(chosen: str | None) -> Any:
     """The type that the options are read into; only `chosen` is described in full."""
-    parts = {"run": Run, "plot": Plot, "list": List, "watch": Watch}
-    texts = {"run": RUN, "plot": PLOT, "list": LIST, "watch": WATCH}
+    parts = {"run": Run, "plot": Plot, "list": List, "new": New, "watch": Watch}
+    texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "watch": WATCH}
     named = [
         Annotated[
             part,
@@ -188,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
 
 
-def perform(command: Run | Plot | List | Watch, console: Console) -> int:
+def perform(command: Run | Plot | List | New | Watch, console: Console) -> int:
     """Hands a command to the module that does it."""
     if isinstance(command, Run):
         from pgvq.cli.run import run_experiment
@@ -211,6 +238,10 @@ def perform(command: Run | Plot | List | Watch, console: Console) -> int:
         from pgvq.cli.listing import show
 
         return show(command.name, console)
+    if isinstance(command, New):
+        from pgvq.cli.new import begin
+
+        return begin(command.file, command.family, command.force, console)
     from pgvq.cli.watching import watch
 
     return watch(command, console)

@@ -15,8 +15,8 @@ from typing import Any
 from flax import linen as nn
 
 from pgvq import envs
-from pgvq.algorithms import ALGORITHMS
 from pgvq.experiment import Experiment
+from pgvq.naming import algorithm_name
 from pgvq.types import InputError
 
 EXAMPLE = "dqn.learning_rate=3e-4"
@@ -66,13 +66,12 @@ def _parts(
 ) -> tuple[list[str], list[str], str]:
     """Names of variants, path of fields, and the value as text."""
     targets = {"*": list(algorithms)}
-    for kind, cls in ALGORITHMS.items():
-        targets[kind] = [n for n, a in algorithms.items() if type(a) is cls]
     for name, algorithm in algorithms.items():
-        own = type(algorithm).__name__
-        targets.setdefault(own, []).append(name)
+        for kind in dict.fromkeys(
+            (algorithm_name(algorithm), type(algorithm).__name__)
+        ):
+            targets.setdefault(kind, []).append(name)
     targets |= {name: [name] for name in algorithms}
-    targets = {target: names for target, names in targets.items() if names}
 
     matching = [t for t in targets if setting.startswith(t + ".")]
     target = max(matching, key=len, default="")

@@ -1,0 +1,83 @@
+"""MyAlgorithm: deep expected SARSA, a place to begin a Q-learning method of your own.
+
+T agent steps of a rollout, N environments side by side, A actions, *O observation.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from pgvq import Experiment, make
+from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.q_learning import QLearning
+from pgvq.losses import action_value, squared_error
+from pgvq.networks import apply_over_time
+from pgvq.optimizers import adam
+from pgvq.returns import lambda_returns
+from pgvq.types import Key, Metrics, Params, Transition
+
+
+class Learner(NamedTuple):
+    """What has been learnt so far; its shapes and dtypes never change."""
+
+    params: Params
+    opt_state: Any
+    agent_steps: Array  # [] int32, for the schedules
+
+
+class MyAlgorithm(QLearning, kw_only=True):
+    """Expected SARSA (van Seijen et al. 2009) with traces, on-policy, without replay.
+
+    The family acts epsilon-greedily on `q_values`; its other fields are inherited.
+    """
+
+    # `static` fields shape the program; `leaf` fields are floats that a sweep batches.
+    num_envs: int = static(16, "environments side by side, N")
+    rollout_length: int = static(16, "agent steps per environment and iteration, T")
+    lambda_: float = leaf(0.8, "trace of the lambda-return")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_range("lambda_", 0.0, 1.0)
+
+    def init_learner(self, key: Key, obs: Array) -> Learner:
+        """A fresh learner for observations like `obs [*O]`; consumes `key`."""
+        params = self.network.init(key, obs[None])
+        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+
+    def loss(self, params: Params, batch: Transition, epsilon: Array) -> Array:
+        """Regression of `Q(s, a)` on what a rollout `[T, N, ...]` returned."""
+        q_values = apply_over_time(self.network, params, batch.obs)  # [T, N, A]
+        # `next_obs` is what followed, never the observation after a reset.
+        next_q = apply_over_time(self.network, params, batch.next_obs)
+        # What the next action is worth on average, chosen epsilon-greedily.
+        next_value = (1 - epsilon) * next_q.max(-1) + epsilon * next_q.mean(-1)
+        ended = (batch.terminated, batch.truncated)  # an end, and a cut by the clock
+        target = lambda_returns(
+            batch.reward, next_value, *ended, self.discount, self.lambda_
+        )
+        # The loss takes its target as data: no gradient flows through it.
+        return squared_error(action_value(q_values, batch.action), target).mean()
+
+    def update(
+        self, learner: Learner, batch: Transition, key: Key
+    ) -> tuple[Learner, Metrics]:
+        """One step of Adam on `loss`; metrics are scalars, NaN where not known."""
+        epsilon = self.epsilon(learner.agent_steps)
+        loss, grads = jax.value_and_grad(self.loss)(learner.params, batch, epsilon)
+        learning_rate = self.learning_rate_at(learner.agent_steps)
+        optimizer = adam(learning_rate, self.max_grad_norm)
+        changes, opt_state = optimizer.update(grads, learner.opt_state)
+        params = optax.apply_updates(learner.params, changes)
+        steps = learner.agent_steps + self.steps_per_iteration
+        return Learner(params, opt_state, steps), {"loss": loss, "epsilon": epsilon}
+
+
+env, _ = make("Catch-bsuite")  # or leave `env` out, and it is Pong
+algorithms = [MyAlgorithm(env=env, learning_rate=3e-3)]  # add DQN(env=env) to compare
+experiment = Experiment(
+    name="my_algorithm", algorithms=algorithms, steps=60_000, seeds=3, evaluations=10
+)
