@@ -178,11 +178,10 @@ def test_every_short_window_against_the_definition(discount, n):
     reward = generator.normal(size=(4, 256)).astype(np.float32)
     got = n_step(reward, terminated, truncated, discount, n)
     assert all(column.shape == (5 - n, 256) for column in got)
-    for lane in range(256):
-        rows = reward[:, lane], terminated[:, lane], truncated[:, lane]
-        expected = n_step_reference(*rows, discount, n)
-        for column, wanted in zip(got, expected, strict=True):
-            np.testing.assert_allclose(column[:, lane], wanted, rtol=1e-5, atol=1e-6)
+    columns = zip(reward.T, terminated.T, truncated.T, strict=True)
+    expected = [n_step_reference(*column, discount, n) for column in columns]
+    for part, wanted in zip(got, np.moveaxis(expected, 0, -1), strict=True):
+        np.testing.assert_allclose(part, wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 3, 8])
@@ -194,12 +193,11 @@ def test_n_steps_are_the_recursion_at_lambda_one_cut_after_n(n):
     terminated, truncated = generator.random((2, *shape)) < 0.15
     earned, bootstrap, last = n_step(reward, terminated, truncated, 0.9, n)
     target = earned + bootstrap * np.take_along_axis(next_value, np.asarray(last), 0)
-    for start in range(20):
-        rows = (reward, next_value, terminated, truncated)
-        cut = [row[start : start + n] for row in rows]
-        np.testing.assert_allclose(
-            target[start], returns(*cut, 0.9, 1.0)[0], rtol=1e-4, atol=1e-5
-        )
+    windows = np.arange(20)[None] + np.arange(n)[:, None]  # [n, T]
+    rows = [row[windows] for row in (reward, next_value, terminated, truncated)]
+    np.testing.assert_allclose(
+        target, returns(*rows, 0.9, 1.0)[0], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_one_step_is_the_one_step_target_exactly():
