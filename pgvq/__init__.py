@@ -11,7 +11,10 @@ with contextlib.suppress(InputError):  # whoever trains is told
 from pgvq.algorithms import (
     ALGORITHMS,
     DQN,
+    PPO,
+    PQN,
     REINFORCE,
+    SAC,
     ActorCritic,
     RolloutAlgorithm,
 )
@@ -25,7 +28,10 @@ __version__ = "0.1.0"
 __all__ = [
     "ALGORITHMS",
     "DQN",
+    "PPO",
+    "PQN",
     "REINFORCE",
+    "SAC",
     "ActorCritic",
     "Experiment",
     "InputError",

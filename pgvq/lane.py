@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.base import Algorithm, act_with_memory, initial_memory
 from pgvq.envs import evaluation_env
 from pgvq.rollout import Games, play
-from pgvq.types import Key, Metrics
+from pgvq.types import Key, Metrics, PyTree
 
 MODES = ("greedy", "explore")
 
@@ -90,22 +90,32 @@ def evaluate_lane(
     given = algorithm.env_params
     params = env.default_params if given is None else given
 
-    def act(obs: Array, key: Key) -> Array:
+    def of_mode(tree: PyTree, i: int) -> PyTree:
+        return jax.tree.map(lambda leaf: leaf[i * games : (i + 1) * games], tree)
+
+    def act(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree]:
         # One mode after the other along the axis of games: the rules compile once.
         keys = jax.random.split(key, len(MODES))
-        parts = jnp.split(obs, len(MODES))
-        actions = [
-            algorithm.act(state, part, key, greedy=mode == "greedy")
-            for mode, part, key in zip(MODES, parts, keys, strict=True)
+        parts = [
+            act_with_memory(
+                algorithm,
+                state,
+                of_mode(obs, i),
+                of_mode(memory, i),
+                keys[i],
+                greedy=mode == "greedy",
+            )
+            for i, mode in enumerate(MODES)
         ]
-        return jnp.concatenate(actions)
+        return jax.tree.map(lambda *part: jnp.concatenate(part), *parts)
 
     key = jax.random.fold_in(seed_key(seed, EVALUATION), point)
-    played = play(env, params, act, key, games * len(MODES), max_steps)
-    by_mode = [
-        jax.tree.map(lambda leaf, i=i: leaf[i * games : (i + 1) * games], played)
-        for i in range(len(MODES))
-    ]
+    count = games * len(MODES)
+    memory = initial_memory(algorithm, count)
+    played = play(
+        env, params, act, key, count, max_steps, memory, trained_in=algorithm.env
+    )
+    by_mode = [of_mode(played, i) for i in range(len(MODES))]
     finite = [
         jnp.all(jnp.isfinite(leaf))
         for leaf in jax.tree.leaves(state)

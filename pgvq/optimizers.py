@@ -30,6 +30,19 @@ def adam(learning_rate: Array | float, max_grad_norm: Array | float) -> Any:
     )
 
 
+def descend(
+    params: Params,
+    opt_state: Any,
+    grads: Params,
+    learning_rate: Array | float,
+    max_grad_norm: Array | float,
+) -> tuple[Params, Any]:
+    """One step of `adam` down `grads`: the parameters and its state afterwards."""
+    optimizer = adam(learning_rate, max_grad_norm)
+    changes, opt_state = optimizer.update(grads, opt_state)
+    return optax.apply_updates(params, changes), opt_state
+
+
 def clip_by_global_norm(max_norm: Array | float) -> optax.GradientTransformation:
     """Scales the whole gradient down to `max_norm` where it is longer.
 

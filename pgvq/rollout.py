@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.envs import vector_reset, vector_step
+from pgvq.envs import forgets, vector_reset, vector_step
 from pgvq.types import Key, Metrics, PyTree, Transition
 
 BLOCK = 32  # agent steps of `play` between two looks whether all games are over
@@ -21,6 +21,7 @@ class World(NamedTuple):
     obs: Array  # [N, *O]
     episode_return: Array  # [N] float32: reward so far in the running episode
     episode_length: Array  # [N] int32: agent steps so far in it
+    memory: PyTree = ()  # leaves [N, ...]: what the agent carries from step to step
 
 
 class Games(NamedTuple):
@@ -31,14 +32,26 @@ class Games(NamedTuple):
     truncated: Array  # [G] bool: the cap or the environment's clock ended it
 
 
-Policy = Callable[[Array, Key], tuple[Array, PyTree]]  # obs, key -> action, extras
+# obs, memory, key -> action, memory, extras
+Policy = Callable[[Array, PyTree, Key], tuple[Array, PyTree, PyTree]]
 
 
-def init_world(env: Environment, params: Any, key: Key, num_envs: int) -> World:
-    """`num_envs` freshly reset environments; consumes `key`."""
+def init_world(
+    env: Environment, params: Any, key: Key, num_envs: int, memory: PyTree = ()
+) -> World:
+    """`num_envs` freshly reset environments, and `memory [N, ...]`; consumes `key`."""
     obs, env_state = vector_reset(env, key, num_envs, params)
-    return World(
-        env_state, obs, jnp.zeros(num_envs), jnp.zeros(num_envs, dtype=jnp.int32)
+    lengths = jnp.zeros(num_envs, dtype=jnp.int32)
+    return World(env_state, obs, jnp.zeros(num_envs), lengths, memory)
+
+
+def forget(memory: PyTree, where: Array) -> PyTree:
+    """`memory [N, ...]` with zeros `where [N]` an episode has ended."""
+    return jax.tree.map(
+        lambda leaf: jnp.where(
+            where.reshape(-1, *[1] * (leaf.ndim - 1)), jnp.zeros_like(leaf), leaf
+        ),
+        memory,
     )
 
 
@@ -50,7 +63,8 @@ def rollout(
     Args:
         env: any gymnax environment.
         params: its parameters.
-        policy: from `obs [N, *O]` and a key to `action [N]` and extras `[N, ...]`.
+        policy: from `obs [N, *O]`, memory `[N, ...]` and a key to `action [N]`, the
+            memory afterwards and extras `[N, ...]`.
         world: where the environments stand.
         key: consumed.
         length: T, static.
@@ -62,7 +76,7 @@ def rollout(
 
     def step(world: World, key: Key) -> tuple[World, tuple[Transition, Array, Array]]:
         key_policy, key_env = jax.random.split(key)
-        action, extras = policy(world.obs, key_policy)
+        action, memory, extras = policy(world.obs, world.memory, key_policy)
         obs, env_state, reward, terminated, truncated, info = vector_step(
             env, key_env, world.env_state, action, params
         )
@@ -84,6 +98,7 @@ def rollout(
             obs,
             jnp.where(ended, 0.0, episode_return),
             jnp.where(ended, 0, episode_length),
+            forget(memory, ended),
         )
         return world, (transition, episode_return, episode_length)
 
@@ -104,10 +119,12 @@ def rollout(
 def play(
     env: Environment,
     params: Any,
-    act: Callable[[Array, Key], Array],
+    act: Callable[[Array, PyTree, Key], tuple[Array, PyTree]],
     key: Key,
     games: int,
     max_steps: int,
+    memory: PyTree = (),
+    trained_in: Environment | None = None,
 ) -> Games:
     """Plays `games` complete games side by side and reports every one of them.
 
@@ -117,10 +134,13 @@ def play(
     Args:
         env: any gymnax environment whose episode is one game.
         params: its parameters.
-        act: from `obs [G, *O]` and a key to `action [G]`.
+        act: from `obs [G, *O]`, memory and a key to `action [G]` and memory.
         key: consumed.
         games: G, static.
         max_steps: agent steps after which a game counts as truncated; static.
+        memory: what the agent remembers at the beginning, leaves `[G, ...]`; zeros.
+        trained_in: the environment whose episodes say where it is zeroed; `env` itself
+            by default.
     """
 
     def unfinished(carry: tuple[Any, ...]) -> Array:
@@ -133,21 +153,24 @@ def play(
         return number + 1, *jax.lax.scan(advance, tuple(rest), keys)[0]
 
     def advance(carry: tuple[Any, ...], keys: Key) -> tuple[tuple[Any, ...], None]:
-        env_state, obs, score, length, done, truncated = carry
-        action = act(obs, keys[0])
+        env_state, obs, memory, score, length, done, truncated = carry
+        action, memory = act(obs, memory, keys[0])
         obs, env_state, reward, ended, cut, _ = vector_step(
             env, keys[1], env_state, action, params
         )
+        memory = forget(memory, forgets(trained_in or env, reward, ended, cut))
         score = score + jnp.where(done, 0.0, reward.astype(jnp.float32))
         length = length + ~done
         cut = (cut | (length >= max_steps)) & ~ended
         truncated = truncated | (cut & ~done)
-        return (env_state, obs, score, length, done | ended | cut, truncated), None
+        done = done | ended | cut
+        return (env_state, obs, memory, score, length, done, truncated), None
 
     key_reset, key_play = jax.random.split(key)
     obs, env_state = vector_reset(env, key_reset, games, params)
     no = jnp.zeros(games, dtype=bool)
     length = jnp.zeros(games, dtype=jnp.int32)
-    start = (jnp.int32(0), env_state, obs, jnp.zeros(games), length, no, no)
+    score = jnp.zeros(games)
+    start = (jnp.int32(0), env_state, obs, memory, score, length, no, no)
     *_, score, length, _, truncated = jax.lax.while_loop(unfinished, block, start)
     return Games(score, length, truncated)

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 from probes import Clock, Numbered, OneStep, Rally
 
+from pgvq.envs import Pong
 from pgvq.rollout import init_world, play, rollout
 
 
-def coin(obs, key):
+def coin(obs, memory, key):
     """A policy of random actions that records the key's draw beside them."""
     action = jax.random.randint(key, obs.shape[:1], 0, 2)
-    return action, action * 10
+    return action, memory, action * 10
 
 
 def lived(env, policy, num_envs, length, rollouts=1):
     """`rollouts` rollouts one after the other; all lists of what each returned."""
     key_world, key = jax.random.split(jax.random.key(0))
-    world = init_world(env, env.default_params, key_world, num_envs)
+    memory = jnp.zeros((num_envs, 2), jnp.int32)
+    world = init_world(env, env.default_params, key_world, num_envs, memory)
     run = jax.jit(
         lambda world, key: rollout(env, env.default_params, policy, world, key, length)
     )
@@ -119,7 +121,7 @@ def test_no_key_is_used_twice():
         lived(Numbered(), coin, 2, 3)
 
 
-def played(env, games, max_steps, act=lambda obs, key: coin(obs, key)[0]):
+def played(env, games, max_steps, act=lambda *seen: coin(*seen)[:2]):
     run = jax.jit(lambda key: play(env, env.default_params, act, key, games, max_steps))
     return jax.device_get(run(jax.random.key(5)))
 
@@ -130,7 +132,8 @@ def test_every_game_is_played_to_its_end_and_counted_once():
     Games of three steps (terminated) and of five (cut by the environment's clock)
     side by side; the short ones must not go on earning in a second episode.
     """
-    games = played(Numbered(), 64, 100, lambda obs, key: jnp.ones(64, jnp.int32))
+    ones = jnp.ones(64, jnp.int32)
+    games = played(Numbered(), 64, 100, lambda obs, memory, key: (ones, memory))
     assert set(games.length.tolist()) == {3, 5}
     np.testing.assert_array_equal(games.score, games.length)
     np.testing.assert_array_equal(games.truncated, games.length == 5)
@@ -161,3 +164,40 @@ def test_games_differ_among_each_other_and_repeat_with_the_key():
 def test_evaluation_uses_no_key_twice():
     with jax.debug_key_reuse(True):
         played(Numbered(), 2, 3)
+
+
+def counting(obs, memory, key):
+    """A policy that counts its agent steps in its memory and acts at random."""
+    action, memory, _ = coin(obs, memory + 1, key)
+    return action, memory, memory[:, 0]
+
+
+def test_memory_goes_on_between_rollouts_and_is_zeroed_where_an_episode_ends():
+    worlds, batches, _ = lived(Numbered(), counting, 6, 7, rollouts=3)
+    for batch in batches:
+        np.testing.assert_array_equal(batch.extras, batch.next_obs[..., 1])
+    time = worlds[-1].obs[:, 1]  # agent steps in the running episode
+    np.testing.assert_array_equal(worlds[-1].memory, np.stack([time, time], axis=1))
+
+
+def test_memory_in_evaluation_is_zeroed_where_a_training_episode_ends():
+    """A game of Pong is many points: an agent trained on points forgets at each."""
+
+    def remembered(trained_in):
+        def act(obs, memory, key):
+            jax.debug.callback(lambda m: steps.append(int(m[0])), memory)
+            return jnp.zeros(1, jnp.int32), memory + 1
+
+        env = Pong(points_to_win=2, noop_max=0, repeat_action_probability=0.0)
+        steps: list[int] = []
+        memory = jnp.zeros(1, jnp.int32)
+        key = jax.random.key(0)
+        games = play(env, env.default_params, act, key, 1, 500, memory, trained_in)
+        jax.effects_barrier()
+        return steps[: int(games.length[0])]
+
+    whole = remembered(Pong(points_to_win=2))
+    points = remembered(Pong(points_to_win=2, episode="point"))
+    assert whole == list(range(len(whole)))
+    assert points.count(0) == 2
+    assert len(points) == len(whole)

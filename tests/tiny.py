@@ -10,14 +10,17 @@ from pgvq.networks import MLP
 COMMON = {"num_envs": 4, "rollout_length": 8, "torso": MLP((8,)), "budget": 10_000}
 
 # What an algorithm needs beside that: a replay of a size that nothing divides.
+REPLAY = {
+    "replay_ratio": 2 / 32,
+    "batch_size": 16,
+    "warmup_steps": 30,
+    "capacity": 53,
+}
 EXTRA: dict[str, dict[str, Any]] = {
-    "dqn": {
-        "replay_ratio": 2 / 32,
-        "batch_size": 16,
-        "warmup_steps": 30,
-        "capacity": 53,
-        "target_period": 3,
-    },
+    "dqn": {**REPLAY, "target_period": 3},
+    "sac": REPLAY,
+    "ppo": {"num_epochs": 2, "num_minibatches": 2},
+    "pqn": {"num_epochs": 2, "num_minibatches": 2},
 }
 
 

@@ -3,18 +3,28 @@
 from pgvq.algorithms.actor_critic import ActorCritic
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm
 from pgvq.algorithms.dqn import DQN
+from pgvq.algorithms.ppo import PPO
+from pgvq.algorithms.pqn import PQN
 from pgvq.algorithms.reinforce import REINFORCE
+from pgvq.algorithms.sac import SAC
 
+# From one family to the other, a rung at a time.
 ALGORITHMS: dict[str, type] = {
     "reinforce": REINFORCE,
     "actor_critic": ActorCritic,
+    "ppo": PPO,
+    "sac": SAC,
     "dqn": DQN,
+    "pqn": PQN,
 }
 
 __all__ = [
     "ALGORITHMS",
     "DQN",
+    "PPO",
+    "PQN",
     "REINFORCE",
+    "SAC",
     "ActorCritic",
     "Algorithm",
     "RolloutAlgorithm",

@@ -6,6 +6,7 @@ learning.
 """
 
 import abc
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -15,8 +16,9 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.envs import Pong
+from pgvq.exploration import linear_schedule
 from pgvq.rollout import World, init_world, rollout
-from pgvq.types import InputError, Key, Metrics, PyTree, Transition
+from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
 
 
 def static(default: Any, doc: str = "") -> Any:
@@ -73,6 +75,43 @@ class Algorithm(Protocol):
         ...
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """An algorithm whose agents carry a memory from one agent step to the next."""
+
+    def initial_memory(self, num_envs: int) -> PyTree:
+        """What is remembered when an episode begins: zeros, leaves `[N, ...]`."""
+        ...
+
+    def act_with_memory(
+        self, state: Any, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+    ) -> tuple[Array, PyTree]:
+        """As `act`, with the memory before and after it."""
+        ...
+
+
+def initial_memory(algorithm: Algorithm, num_envs: int) -> PyTree:
+    """What its agents remember at an episode's beginning, `[N, ...]`; () is nothing."""
+    if isinstance(algorithm, Remembering):
+        return algorithm.initial_memory(num_envs)
+    return ()
+
+
+def act_with_memory(
+    algorithm: Algorithm,
+    state: Any,
+    obs: Array,
+    memory: PyTree,
+    key: Key,
+    *,
+    greedy: bool,
+) -> tuple[Array, PyTree]:
+    """Actions `[N]` and the memory afterwards, of an algorithm with or without one."""
+    if isinstance(algorithm, Remembering):
+        return algorithm.act_with_memory(state, obs, memory, key, greedy=greedy)
+    return algorithm.act(state, obs, key, greedy=greedy), memory
+
+
 class TrainState(NamedTuple):
     """The whole state of a `RolloutAlgorithm`."""
 
@@ -82,8 +121,20 @@ class TrainState(NamedTuple):
     agent_steps: Array  # [] int32
 
 
+class Learner(NamedTuple):
+    """What a method that learns from its latest rollout alone has learnt so far."""
+
+    params: Params
+    opt_state: Any
+    agent_steps: Array  # [] int32, for the schedules
+
+
 class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
-    """Owns collection: each iteration is a rollout of `[T, N]` and one `update`."""
+    """Owns collection: each iteration is a rollout of `[T, N]` and one `update`.
+
+    An author writes `init_learner`, `explore`, `choose` and `update`. Agents with a
+    memory override `initial_memory` and `behave` as well.
+    """
 
     family: ClassVar[str] = "other"
 
@@ -91,6 +142,11 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
     num_envs: int = static(64, "environments side by side, N")
     rollout_length: int = static(32, "agent steps per environment and iteration, T")
+    discount: float = leaf(0.99, "gamma, per agent step")
+    learning_rate: float = leaf(1e-3, "at the beginning")
+    final_learning_rate: float = leaf(
+        0.0, "fraction of it that is left at the end of the budget; linear between"
+    )
     budget: float = leaf(
         1e6, "agent steps over which the schedules run; an experiment sets its own"
     )
@@ -98,6 +154,9 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
     def __post_init__(self) -> None:
         self.check_at_least("num_envs", 1)
         self.check_at_least("rollout_length", 1)
+        self.check_range("discount", 0.0, 1.0)
+        self.check_range("learning_rate", 0.0, 10.0)
+        self.check_range("final_learning_rate", 0.0, 1.0)
         self.check_range("budget", 1, 2**31 - 1)  # steps are counted in int32
 
     @abc.abstractmethod
@@ -115,6 +174,34 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
     @abc.abstractmethod
     def choose(self, learner: Any, obs: Array, key: Key) -> Array:
         """The best known actions `[N]` for `obs [N, *O]`."""
+
+    def initial_memory(self, num_envs: int) -> PyTree:
+        """What is remembered when an episode begins: zeros `[N, ...]`; () is nothing.
+
+        The memory is zeroed where an episode ends.
+        """
+        return ()
+
+    def behave(
+        self, learner: Any, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+    ) -> tuple[Array, PyTree, PyTree]:
+        """Actions `[N]`, the memory afterwards, and extras `[N, ...]` of exploring.
+
+        By default `choose` or `explore`, which remember nothing.
+        """
+        if greedy:
+            return self.choose(learner, obs, key), memory, ()
+        action, extras = self.explore(learner, obs, key)
+        return action, memory, extras
+
+    def learning_rate_at(self, agent_steps: Array) -> Array:
+        """Learning rate after so many agent steps: `[]` to `[]`."""
+        return linear_schedule(
+            agent_steps,
+            self.learning_rate,
+            self.learning_rate * self.final_learning_rate,
+            self.budget,
+        )
 
     @property
     def params(self) -> Any:
@@ -144,7 +231,8 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
     def init(self, key: Key) -> TrainState:
         """A fresh state; consumes `key`."""
         key_world, key_learner, key_state = jax.random.split(key, 3)
-        world = init_world(self.env, self.params, key_world, self.num_envs)
+        memory = self.initial_memory(self.num_envs)
+        world = init_world(self.env, self.params, key_world, self.num_envs, memory)
         learner = self.init_learner(key_learner, world.obs[0])
         return TrainState(learner, world, key_state, jnp.int32(0))
 
@@ -154,7 +242,7 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
         world, batch, episodes = rollout(
             self.env,
             self.params,
-            lambda obs, key: self.explore(state.learner, obs, key),
+            partial(self.behave, state.learner, greedy=False),
             state.world,
             key_rollout,
             self.rollout_length,
@@ -165,9 +253,14 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
 
     def act(self, state: TrainState, obs: Array, key: Key, *, greedy: bool) -> Array:
         """Actions `[N]` for `obs [N, *O]`: the best known, or as while learning."""
-        if greedy:
-            return self.choose(state.learner, obs, key)
-        return self.explore(state.learner, obs, key)[0]
+        memory = self.initial_memory(len(obs))
+        return self.act_with_memory(state, obs, memory, key, greedy=greedy)[0]
+
+    def act_with_memory(
+        self, state: TrainState, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+    ) -> tuple[Array, PyTree]:
+        """As `act`, with the memory before and after it."""
+        return self.behave(state.learner, obs, memory, key, greedy=greedy)[:2]
 
     def check_at_least(self, field: str, smallest: int) -> None:
         """Raises `InputError` unless the whole number `field` is big enough."""
@@ -176,6 +269,16 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
             raise InputError(
                 f"{type(self).__name__}: {field}={value!r} must be a whole number of "
                 f"at least {smallest}"
+            )
+
+    def check_divides(self, field: str, whole: int, what: str) -> None:
+        """Raises `InputError` unless `field` divides `whole`, which `what` names."""
+        value = getattr(self, field)
+        if whole % value:
+            best = max(n for n in range(1, min(value, whole) + 1) if whole % n == 0)
+            raise InputError(
+                f"{type(self).__name__}: {field}={value} must divide {what} = {whole}; "
+                f"use {best}"
             )
 
     def check_range(self, field: str, low: float, high: float) -> None:

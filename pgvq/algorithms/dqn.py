@@ -1,47 +1,58 @@
-"""DQN (Mnih et al. 2015), and double DQN (van Hasselt et al. 2016).
+"""DQN (Mnih et al. 2015) and the variants that later papers added, each a field.
 
 Q-learning turns the problem into regression: the value of an action is its reward plus
 the discounted value of the best action that follows. Two devices make that stable with
 a network: a replay, so that minibatches are nearly independent, and a target network,
 so that the goal holds still while it is approached.
+
+    double        van Hasselt et al. 2016    dueling      Wang et al. 2016
+    n_step        Sutton & Barto 2018, 7.1   prioritized  Schaul et al. 2016
+    quantiles     QR-DQN, Dabney et al. 2018
+
+Of the distributional methods it is quantile regression, not C51, because a histogram
+needs the range of returns, which differs from game to game.
 """
 
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 
-from pgvq import replay
-from pgvq.algorithms.base import TrainState, leaf, static
-from pgvq.algorithms.q_learning import QLearner, QLearning
+from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.q_learning import QLearning
+from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
 from pgvq.losses import action_value, greedy_value, huber_error, squared_error
-from pgvq.optimizers import adam
-from pgvq.returns import one_step_returns
-from pgvq.rollout import rollout
-from pgvq.types import InputError, Key, Metrics, Params, Transition
+from pgvq.networks import QNetwork
+from pgvq.optimizers import adam, descend
+from pgvq.quantiles import quantile_huber_error
+from pgvq.types import Key, Metrics, Params
 
 
-class DQN(QLearning, kw_only=True):
-    """Deep Q-network with uniform replay.
+class QLearner(NamedTuple):
+    """What DQN has learnt so far."""
 
-    An iteration is T agent steps in each of N environments, all of them written to the
-    replay, and then a fixed number of updates: `replay_ratio * T * N`.
-    """
+    params: Params
+    target_params: Params  # an older copy that the targets are read from
+    opt_state: Any
+    experience: Experience
+    agent_steps: Array  # [] int32, for the schedules
+    updates: Array  # [] int32, gradient steps so far
 
-    num_envs: int = static(16, "environments side by side, N")
-    rollout_length: int = static(8, "agent steps per environment and iteration, T")
-    replay_ratio: float = static(1 / 8, "updates per agent step")
-    batch_size: int = static(64, "transitions per update, B")
-    capacity: int = static(100_000, "transitions that the replay holds")
-    warmup_steps: int = static(5_000, "uniform agent steps before learning; rounded up")
+
+class DQN(ReplayLearning, QLearning, kw_only=True):
+    """Deep Q-network: regression of `Q(s, a)` on rows of the replay."""
+
     target_period: int = static(250, "updates between moves of the target network")
     target_rate: float = leaf(
         1.0, "how far it moves: 1 copies, less averages (Polyak, with period 1)"
     )
     double: bool = static(True, "the online network chooses the target's action")
+    dueling: bool = static(False, "separate heads for state value and advantages")
+    quantiles: int = static(
+        0, "of the return's distribution (QR-DQN); 0 learns its mean alone"
+    )
     huber: bool = static(
         False,
         "Huber loss instead of the squared one; where values are far above 1 it let "
@@ -51,125 +62,86 @@ class DQN(QLearning, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_range("target_rate", 0.0, 1.0)
-        for field in ("batch_size", "target_period", "warmup_steps"):
-            self.check_at_least(field, 1)
-        self.check_at_least("capacity", self.steps_per_iteration)
-        wanted = self.replay_ratio * self.steps_per_iteration
-        if (
-            not math.isfinite(wanted)
-            or wanted < 1
-            or abs(wanted - round(wanted)) > 1e-6
-        ):
-            best = max(1, round(wanted)) if math.isfinite(wanted) else 1
-            raise InputError(
-                f"{type(self).__name__}: replay_ratio={self.replay_ratio:g} times "
-                f"num_envs * rollout_length = {self.num_envs} * {self.rollout_length} "
-                f"is {wanted:g} updates per iteration, not a whole number of at least "
-                f"1; use replay_ratio={best}/{self.steps_per_iteration}"
-            )
+        self.check_at_least("target_period", 1)
+        self.check_at_least("quantiles", 0)
 
     @property
-    def updates_per_iteration(self) -> int:
-        """Gradient steps that one `iterate` takes."""
-        return round(self.replay_ratio * self.steps_per_iteration)
+    def network(self) -> QNetwork:
+        """Maps `obs [N, *O]` to action values `[N, A]`, or quantiles `[N, A, K]`."""
+        return QNetwork(self.torso, self.num_actions, self.dueling, self.quantiles)
 
-    @property
-    def warmup_length(self) -> int:
-        """Agent steps per environment before learning."""
-        return -(-self.warmup_steps // self.num_envs)
-
-    @property
-    def initial_steps(self) -> int:
-        """Agent steps that `init` takes to warm up the replay."""
-        return self.warmup_length * self.num_envs
-
-    def init(self, key: Key) -> TrainState:
-        """A fresh state whose replay holds `initial_steps` uniform agent steps."""
-        key_state, key_warmup = jax.random.split(key)
-        state = super().init(key_state)
-
-        def uniform(obs: Array, key: Key) -> tuple[Array, tuple[()]]:
-            return jax.random.randint(key, obs.shape[:1], 0, self.num_actions), ()
-
-        def fill(carry: tuple[Any, Any], key: Key) -> tuple[tuple[Any, Any], None]:
-            world, ring = carry
-            world, batch, _ = rollout(self.env, self.params, uniform, world, key, 1)
-            return (world, replay.add(ring, rows(batch))), None
-
-        keys = jax.random.split(key_warmup, self.warmup_length)
-        start = (state.world, state.learner.replay)
-        (world, ring), _ = jax.lax.scan(fill, start, keys)
-        steps = jnp.int32(self.initial_steps)
-        learner = state.learner._replace(replay=ring, agent_steps=steps)
-        return state._replace(learner=learner, world=world, agent_steps=steps)
+    def q_values(self, params: Params, obs: Array) -> Array:
+        """`[N, *O]` to action values `[N, A]`."""
+        outputs = super().q_values(params, obs)
+        return outputs.mean(axis=-1) if self.quantiles else outputs
 
     def init_learner(self, key: Key, obs: Array) -> QLearner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         params = self.network.init(key, obs[None])
-        no = jnp.zeros((), dtype=bool)
-        example = Transition(obs, jnp.int32(0), jnp.float32(0), obs, no, no)
         return QLearner(
             params=params,
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=adam(0.0, 1.0).init(params),
-            replay=replay.init(example, self.capacity),
+            experience=self.no_experience(obs),
             agent_steps=jnp.int32(0),
             updates=jnp.int32(0),
         )
 
     def loss(
-        self, params: Params, target_params: Params, batch: Transition
-    ) -> tuple[Array, Metrics]:
-        """Regression of `Q(s, a)` on its one-step target, of a minibatch `[B, ...]`."""
-        next_q = self.q_values(target_params, batch.next_obs)
-        chooser = self.q_values(params, batch.next_obs) if self.double else None
-        target = one_step_returns(
-            batch.reward, greedy_value(next_q, chooser), batch.terminated, self.discount
-        )
-        q_taken = action_value(self.q_values(params, batch.obs), batch.action)
-        error = huber_error if self.huber else squared_error
-        loss = error(q_taken, target).mean()
-        return loss, {"loss": loss, "q_mean": q_taken.mean()}
-
-    def update(
-        self, learner: QLearner, batch: Transition, key: Key
-    ) -> tuple[QLearner, Metrics]:
-        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches."""
-        ring = replay.add(learner.replay, rows(batch))
-        steps = learner.agent_steps + self.steps_per_iteration
-        minibatches = replay.sample(
-            ring, key, (self.updates_per_iteration, self.batch_size)
-        )
-        learning_rate = self.learning_rate_at(steps)
-        optimizer = adam(learning_rate, self.max_grad_norm)
-
-        def one(carry: Any, minibatch: Transition) -> tuple[Any, Metrics]:
-            params, target, opt_state, updates = carry
-            grads, metrics = jax.grad(self.loss, has_aux=True)(
-                params, target, minibatch
+        self, params: Params, target_params: Params, batch: Minibatch
+    ) -> tuple[Array, tuple[Array, Metrics]]:
+        """Regression on the targets of a minibatch; also its errors `[B]`, metrics."""
+        rows = batch.rows
+        chooser = self.q_values(params, rows.next_obs) if self.double else None
+        if self.quantiles:
+            losses, q_taken, target = self.quantile_losses(
+                params, target_params, batch, chooser
             )
-            changes, opt_state = optimizer.update(grads, opt_state)
-            params = optax.apply_updates(params, changes)
-            updates = updates + 1
-            rate = jnp.where(updates % self.target_period == 0, self.target_rate, 0.0)
-            target = optax.incremental_update(params, target, rate)
-            return (params, target, opt_state, updates), metrics
+        else:
+            next_q = self.q_values(target_params, rows.next_obs)
+            target = rows.reward + rows.discount * greedy_value(next_q, chooser)
+            q_taken = action_value(self.q_values(params, rows.obs), rows.action)
+            losses = (huber_error if self.huber else squared_error)(q_taken, target)
+        loss = (batch.weight * losses).mean()
+        error = jax.lax.stop_gradient(target - q_taken)
+        return loss, (error, {"loss": loss, "q_mean": q_taken.mean()})
 
-        start = (
-            learner.params,
-            learner.target_params,
-            learner.opt_state,
-            learner.updates,
+    def quantile_losses(
+        self,
+        params: Params,
+        target_params: Params,
+        batch: Minibatch,
+        chooser: Array | None,
+    ) -> tuple[Array, Array, Array]:
+        """Quantile regression `[B]`, and the means `[B]` of prediction and target."""
+        rows = batch.rows
+        next_z = super().q_values(target_params, rows.next_obs)  # [B, A, K]
+        chooser = next_z.mean(axis=-1) if chooser is None else chooser
+        of_action = jax.vmap(action_value, in_axes=(-1, None), out_axes=-1)
+        best_z = of_action(next_z, jnp.argmax(chooser, axis=-1))
+        target = rows.reward[:, None] + rows.discount[:, None] * best_z
+        z_taken = of_action(super().q_values(params, rows.obs), rows.action)
+        losses = quantile_huber_error(z_taken, target)
+        return losses, z_taken.mean(axis=-1), target.mean(axis=-1)
+
+    def learn(
+        self, learner: QLearner, batch: Minibatch
+    ) -> tuple[QLearner, Array, Metrics]:
+        """A step of Adam, and a move of the target network when its time has come."""
+        grads, (error, metrics) = jax.grad(self.loss, has_aux=True)(
+            learner.params, learner.target_params, batch
         )
-        (params, target, opt_state, updates), metrics = jax.lax.scan(
-            one, start, minibatches
+        rate = self.learning_rate_at(learner.agent_steps)
+        params, opt_state = descend(
+            learner.params, learner.opt_state, grads, rate, self.max_grad_norm
         )
-        metrics = jax.tree.map(jnp.mean, metrics)
-        metrics |= {"epsilon": self.epsilon(steps), "learning_rate": learning_rate}
-        learner = QLearner(params, target, opt_state, ring, steps, updates)
-        return learner, metrics
-
-
-def rows(batch: Transition) -> Transition:
-    """A rollout `[T, N, ...]` as rows `[T * N, ...]` of the replay, oldest first."""
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+        updates = learner.updates + 1
+        moves = updates % self.target_period == 0
+        target = optax.incremental_update(
+            params, learner.target_params, jnp.where(moves, self.target_rate, 0.0)
+        )
+        metrics |= {"epsilon": self.epsilon(learner.agent_steps)}
+        learner = learner._replace(
+            params=params, target_params=target, opt_state=opt_state, updates=updates
+        )
+        return learner, error, metrics

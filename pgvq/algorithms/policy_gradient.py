@@ -5,7 +5,7 @@ the policy, the optimiser and its schedule.
 """
 
 import abc
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,20 +13,18 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from pgvq import exploration
-from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.networks import MLP, ActorCritic, Critic, apply_over_time
-from pgvq.optimizers import adam
+from pgvq.algorithms.base import Learner, RolloutAlgorithm, leaf, static
+from pgvq.networks import (
+    ActorCritic,
+    Critic,
+    RecurrentActorCritic,
+    Torso,
+    apply_over_time,
+    unroll,
+)
+from pgvq.optimizers import adam, descend
 from pgvq.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
-
-
-class PolicyLearner(NamedTuple):
-    """What a policy-gradient method has learnt so far."""
-
-    params: Params
-    opt_state: Any
-    agent_steps: Array  # [] int32, for the schedules
 
 
 class PolicyGradient(RolloutAlgorithm, kw_only=True):
@@ -34,25 +32,21 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
 
     family: ClassVar[str] = "policy gradient"
 
-    torso: nn.Module = static(MLP((64, 64)), "network below the heads")
-    learning_rate: float = leaf(1e-3, "of Adam, at the beginning")
-    final_learning_rate: float = leaf(
-        0.0, "fraction of it that is left at the end of the budget; linear between"
-    )
-    discount: float = leaf(0.99, "gamma, per agent step")
+    torso: nn.Module = static(Torso(), "network below the heads")
     entropy_coef: float = leaf(0.01, "weight of the entropy bonus")
     max_grad_norm: float = leaf(0.5, "bound on the gradient's global norm")
+    memory_size: int = static(
+        0, "units of a recurrent network (GRU) above the torso, H; 0: no memory"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_range("learning_rate", 0.0, 10.0)
-        self.check_range("final_learning_rate", 0.0, 1.0)
-        self.check_range("discount", 0.0, 1.0)
         self.check_range("entropy_coef", 0.0, 10.0)
         self.check_range("max_grad_norm", 1e-6, 1e6)
+        self.check_at_least("memory_size", 0)
 
     @abc.abstractmethod
-    def loss(self, params: Params, batch: Transition) -> tuple[Array, Metrics]:
+    def loss(self, params: Params, batch: Any) -> tuple[Array, Metrics]:
         """The scalar to descend, for a rollout `[T, N, ...]`, and metrics."""
 
     @property
@@ -61,14 +55,42 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         return "none"
 
     @property
-    def network(self) -> ActorCritic:
-        """Maps `obs [N, *O]` to logits `[N, A]` and values `[N]`."""
+    def network(self) -> ActorCritic | RecurrentActorCritic:
+        """The policy and its critic; with a memory they share everything below."""
+        if self.memory_size:
+            return RecurrentActorCritic(self.torso, self.num_actions, self.memory_size)
         return ActorCritic(self.torso, self.num_actions, self.critic)
 
-    def init_learner(self, key: Key, obs: Array) -> PolicyLearner:
+    def initial_memory(self, num_envs: int) -> PyTree:
+        """Zeros `[N, H]`, or () without a memory."""
+        return jnp.zeros((num_envs, self.memory_size)) if self.memory_size else ()
+
+    def step(
+        self, params: Params, obs: Array, memory: PyTree
+    ) -> tuple[Array, Array, PyTree]:
+        """Logits `[N, A]`, values `[N]` and the memory after seeing `obs [N, *O]`."""
+        if self.memory_size:
+            return cast(Any, self.network.apply(params, obs, memory))
+        return *cast(Any, self.network.apply(params, obs)), memory
+
+    def outputs(
+        self, params: Params, obs: Array, memory: PyTree, ended: Array
+    ) -> tuple[Array, Array, PyTree]:
+        """The same along a rollout: `obs [T, N, *O]`, starting from `memory [N, H]`.
+
+        Where an episode ended, `ended [T, N]`, the memory is zeroed and no gradient
+        crosses; the memories returned, `[T, N, H]`, are those before that.
+        """
+        if self.memory_size:
+            network = cast(RecurrentActorCritic, self.network)
+            return unroll(network, params, obs, memory, ended)
+        return *apply_over_time(self.network, params, obs), memory
+
+    def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
-        params = self.network.init(key, obs[None])
-        return PolicyLearner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+        memory = (self.initial_memory(1),) if self.memory_size else ()
+        params = self.network.init(key, obs[None], *memory)
+        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
 
     def assess(
         self, params: Params, batch: Transition, lambda_: Array | float
@@ -77,8 +99,13 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
 
         Returns are data: no gradient flows through the values that they bootstrap from.
         """
-        logits, value = apply_over_time(self.network, params, batch.obs)
-        _, next_value = apply_over_time(self.network, params, batch.next_obs)
+        memory = batch.extras[0] if self.memory_size else ()
+        ended = batch.terminated | batch.truncated
+        logits, value, after = self.outputs(params, batch.obs, memory, ended)
+        seen = jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]), (batch.next_obs, after)
+        )
+        next_value = self.step(params, *seen)[1].reshape(value.shape)
         returns = lambda_returns(
             batch.reward,
             jax.lax.stop_gradient(next_value),
@@ -89,36 +116,40 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         )
         return logits, value, returns
 
-    def explore(
-        self, learner: PolicyLearner, obs: Array, key: Key
-    ) -> tuple[Array, PyTree]:
-        """Actions `[N]` sampled from the policy."""
-        logits, _ = self.network.apply(learner.params, obs)
+    def explore(self, learner: Learner, obs: Array, key: Key) -> tuple[Array, PyTree]:
+        """Actions `[N]` sampled from the policy, as at an episode's beginning."""
+        logits, *_ = self.step(learner.params, obs, self.initial_memory(len(obs)))
         return jax.random.categorical(key, logits), ()
 
-    def choose(self, learner: PolicyLearner, obs: Array, key: Key) -> Array:
-        """The most probable actions `[N]`."""
-        logits, _ = self.network.apply(learner.params, obs)
+    def choose(self, learner: Learner, obs: Array, key: Key) -> Array:
+        """The most probable actions `[N]`, as at an episode's beginning."""
+        logits, *_ = self.step(learner.params, obs, self.initial_memory(len(obs)))
         return jnp.argmax(logits, axis=-1)
 
+    def behave(
+        self, learner: Learner, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+    ) -> tuple[Array, PyTree, PyTree]:
+        """Actions `[N]` and the memory afterwards; the extra is the memory before."""
+        if not self.memory_size:
+            return super().behave(learner, obs, memory, key, greedy=greedy)
+        logits, _, after = self.step(learner.params, obs, memory)
+        if greedy:
+            return jnp.argmax(logits, axis=-1), after, memory
+        return jax.random.categorical(key, logits), after, memory
+
     def update(
-        self, learner: PolicyLearner, batch: Transition, key: Key
-    ) -> tuple[PolicyLearner, Metrics]:
+        self, learner: Learner, batch: Transition, key: Key
+    ) -> tuple[Learner, Metrics]:
         """One step of Adam down the gradient of `loss`."""
         grads, metrics = jax.grad(self.loss, has_aux=True)(learner.params, batch)
-        learning_rate = exploration.linear_schedule(
-            learner.agent_steps,
-            self.learning_rate,
-            self.learning_rate * self.final_learning_rate,
-            self.budget,
+        learning_rate = self.learning_rate_at(learner.agent_steps)
+        params, opt_state = descend(
+            learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
         )
-        optimizer = adam(learning_rate, self.max_grad_norm)
-        changes, opt_state = optimizer.update(grads, learner.opt_state)
-        params = optax.apply_updates(learner.params, changes)
         steps = learner.agent_steps + self.steps_per_iteration
         metrics = {
             **metrics,
             "grad_norm": optax.tree.norm(grads),
             "learning_rate": learning_rate,
         }
-        return PolicyLearner(params, opt_state, steps), metrics
+        return Learner(params, opt_state, steps), metrics

@@ -1,10 +1,10 @@
 """The Q-learning family: regression on action values, acting epsilon-greedily.
 
-A member writes `init_learner` and `update`; the family owns the network, exploration
-and the uniform steps that fill a replay before learning starts.
+A member writes `init_learner` and `update`; the family owns the network and the
+exploration. Its learner has at least the fields `params` and `agent_steps`.
 """
 
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -12,19 +12,8 @@ from jax import Array
 
 from pgvq import exploration
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.networks import MLP, QNetwork
+from pgvq.networks import QNetwork, Torso
 from pgvq.types import Key, Params, PyTree
-
-
-class QLearner(NamedTuple):
-    """What a Q-learning method has learnt so far."""
-
-    params: Params
-    target_params: Params  # an older copy that the targets are read from
-    opt_state: Any
-    replay: Any
-    agent_steps: Array  # [] int32, for the schedules
-    updates: Array  # [] int32, gradient steps so far
 
 
 class QLearning(RolloutAlgorithm, kw_only=True):
@@ -32,11 +21,7 @@ class QLearning(RolloutAlgorithm, kw_only=True):
 
     family: ClassVar[str] = "Q-learning"
 
-    torso: nn.Module = static(MLP((64, 64)), "network below the action values")
-    learning_rate: float = leaf(1e-3, "of Adam, at the beginning")
-    final_learning_rate: float = leaf(
-        0.0, "fraction of it that is left at the end of the budget; linear between"
-    )
+    torso: nn.Module = static(Torso(), "network below the action values")
     discount: float = leaf(0.995, "gamma, per agent step")
     max_grad_norm: float = leaf(10.0, "bound on the gradient's global norm")
     epsilon_start: float = leaf(1.0, "share of uniform actions at the beginning")
@@ -47,15 +32,8 @@ class QLearning(RolloutAlgorithm, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_range("learning_rate", 0.0, 10.0)
         self.check_range("max_grad_norm", 1e-6, 1e6)
-        for field in (
-            "final_learning_rate",
-            "discount",
-            "epsilon_start",
-            "epsilon_end",
-            "exploration_fraction",
-        ):
+        for field in ("epsilon_start", "epsilon_end", "exploration_fraction"):
             self.check_range(field, 0.0, 1.0)
 
     @property
@@ -76,21 +54,12 @@ class QLearning(RolloutAlgorithm, kw_only=True):
             self.exploration_fraction * self.budget,
         )
 
-    def learning_rate_at(self, agent_steps: Array) -> Array:
-        """Learning rate after so many agent steps: `[]` to `[]`."""
-        return exploration.linear_schedule(
-            agent_steps,
-            self.learning_rate,
-            self.learning_rate * self.final_learning_rate,
-            self.budget,
-        )
-
-    def explore(self, learner: QLearner, obs: Array, key: Key) -> tuple[Array, PyTree]:
+    def explore(self, learner: Any, obs: Array, key: Key) -> tuple[Array, PyTree]:
         """Actions `[N]`, epsilon-greedy."""
         q_values = self.q_values(learner.params, obs)
         epsilon = self.epsilon(learner.agent_steps)
         return exploration.epsilon_greedy(key, q_values, epsilon), ()
 
-    def choose(self, learner: QLearner, obs: Array, key: Key) -> Array:
+    def choose(self, learner: Any, obs: Array, key: Key) -> Array:
         """The actions of highest value `[N]`."""
         return jnp.argmax(self.q_values(learner.params, obs), axis=-1)

@@ -11,14 +11,16 @@ from rich.console import Console
 
 from pgvq import checkpoints, results
 from pgvq.algorithms import Algorithm
+from pgvq.algorithms.base import act_with_memory, initial_memory
 from pgvq.cli.loading import load_experiment
 from pgvq.cli.run import made_from
 from pgvq.differences import differences
-from pgvq.envs import Pong, evaluation_env, vector_reset, vector_step
+from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
 from pgvq.envs.checks import check_choice
 from pgvq.envs.pong_rendering import render, write_gif
 from pgvq.experiment import Experiment
 from pgvq.lane import Lane
+from pgvq.rollout import forget
 from pgvq.training import Lanes
 from pgvq.types import InputError, Key
 
@@ -161,19 +163,23 @@ def play(
     given = algorithm.env_params
     params = env.default_params if given is None else given
 
-    def step(carry: tuple[Any, Any], key: Key) -> tuple[tuple[Any, Any], Played]:
-        obs, env_state = carry
+    def step(carry: tuple[Any, ...], key: Key) -> tuple[tuple[Any, ...], Played]:
+        obs, env_state, memory = carry
         key_act, key_env = jax.random.split(key)
-        action = algorithm.act(state, obs, key_act, greedy=mode == "greedy")
+        action, memory = act_with_memory(
+            algorithm, state, obs, memory, key_act, greedy=mode == "greedy"
+        )
         obs, after, reward, terminated, truncated, _ = vector_step(
             env, key_env, env_state, action, params
         )
-        return (obs, after), Played(env_state, reward, terminated | truncated)
+        memory = forget(memory, forgets(algorithm.env, reward, terminated, truncated))
+        return (obs, after, memory), Played(env_state, reward, terminated | truncated)
 
     @partial(jax.jit, static_argnums=1)
     def whole(key: Key, steps: int) -> Played:
         key_reset, key_play = jax.random.split(key)
-        start = vector_reset(env, key_reset, games, params)
+        obs, env_state = vector_reset(env, key_reset, games, params)
+        start = obs, env_state, initial_memory(algorithm, games)
         return jax.lax.scan(step, start, jax.random.split(key_play, steps))[1]
 
     return jax.device_get(whole(jax.random.key(seed), steps))

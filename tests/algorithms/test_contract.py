@@ -17,6 +17,7 @@ from pgvq.types import InputError
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
 NAMES = list(ALGORITHMS)
+FAMILIES = ("policy gradient", "soft Q-learning", "Q-learning")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -48,7 +49,7 @@ def shapes(tree):
 
 def test_it_is_an_algorithm(algorithm):
     assert isinstance(algorithm, Algorithm)
-    assert algorithm.family in ("policy gradient", "Q-learning")
+    assert algorithm.family in FAMILIES
 
 
 def test_iterate_keeps_structure_shapes_and_dtypes(lived):

@@ -1,0 +1,174 @@
+"""PPO (Schulman et al. 2017): many updates on one rollout, kept close to its policy.
+
+Actor-critic throws a rollout away after one gradient step. PPO takes many on shuffled
+minibatches of it, and stops gaining from an action once its probability has moved by
+more than `clip`, so that the rollout still speaks for the policy that learns from it.
+
+With `memory_size` minibatches are whole environments and the recurrent network is
+trained by backpropagation through the rollout's time.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pgvq.algorithms.base import Learner, leaf, static
+from pgvq.algorithms.policy_gradient import PolicyGradient
+from pgvq.losses import (
+    approximate_kl,
+    clipped_surrogate_loss,
+    clipped_value_error,
+    entropy,
+    log_prob,
+    squared_error,
+)
+from pgvq.minibatches import shuffled_indices
+from pgvq.networks import Critic
+from pgvq.optimizers import descend
+from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
+
+NORMALIZATIONS = ("none", "batch", "minibatch")
+
+
+class Sample(NamedTuple):
+    """What the updates learn from; axes `[T, n, ...]`, or `[1, B, ...]`."""
+
+    obs: Array  # [*O]
+    action: Array  # [] int32
+    ended: Array  # [] bool: the episode ended with this step
+    memory: PyTree  # [1, n, H]: before the first step; () without a memory
+    log_prob: Array  # [] of the action, under the policy that took it
+    value: Array  # [] by the critic of that time
+    returns: Array  # [] lambda-returns
+    advantage: Array  # []
+
+
+class PPO(PolicyGradient, kw_only=True):
+    """Proximal policy optimisation with a clipped surrogate."""
+
+    num_envs: int = static(32, "environments side by side, N")
+    rollout_length: int = static(64, "agent steps per environment and iteration, T")
+    num_epochs: int = static(4, "passes over each rollout")
+    num_minibatches: int = static(8, "of each pass; of environments with a memory")
+    shared_torso: bool = static(False, "policy and critic share a torso")
+    normalize: Literal["none", "batch", "minibatch"] = static(
+        "minibatch",
+        "which advantages get mean 0 and deviation 1: none, batch, minibatch",
+    )
+    clip_value: bool = static(False, "clip the critic's step by `clip` as well")
+    clip: float = leaf(0.2, "how far an action's probability may move, relatively")
+    lambda_: float = leaf(0.95, "trace of the lambda-return")
+    value_coef: float = leaf(0.5, "weight of the critic's loss")
+    target_kl: float = leaf(
+        0.02, "nats; the share of updates beyond is the metric `beyond_target_kl`"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_at_least("num_epochs", 1)
+        self.check_at_least("num_minibatches", 1)
+        self.check_range("clip", 1e-6, 1e6)
+        self.check_range("lambda_", 0.0, 1.0)
+        self.check_range("value_coef", 0.0, 100.0)
+        self.check_range("target_kl", 0.0, 1e6)
+        if self.normalize not in NORMALIZATIONS:
+            raise InputError(
+                f"PPO: normalize={self.normalize!r} is not one of "
+                + ", ".join(repr(name) for name in NORMALIZATIONS)
+            )
+        what = "num_envs" if self.memory_size else "num_envs * rollout_length"
+        self.check_divides("num_minibatches", self.num_rows, what)
+
+    @property
+    def num_rows(self) -> int:
+        """What is dealt out to minibatches: agent steps; environments with a memory."""
+        return self.num_envs if self.memory_size else self.steps_per_iteration
+
+    @property
+    def updates_per_iteration(self) -> int:
+        """Gradient steps that one `iterate` takes."""
+        return self.num_epochs * self.num_minibatches
+
+    @property
+    def critic(self) -> Critic:
+        """On the policy's torso or on one of its own."""
+        return "shared" if self.shared_torso else "separate"
+
+    def sample(self, params: Params, batch: Transition) -> Sample:
+        """What a rollout `[T, N, ...]` says under the parameters that lived it."""
+        logits, value, returns = self.assess(params, batch, self.lambda_)
+        advantage = returns - value
+        if self.normalize == "batch":
+            advantage = standardized(advantage)
+        sample = Sample(
+            obs=batch.obs,
+            action=batch.action,
+            ended=batch.terminated | batch.truncated,
+            memory=batch.extras[:1] if self.memory_size else (),
+            log_prob=log_prob(logits, batch.action),
+            value=value,
+            returns=returns,
+            advantage=advantage,
+        )
+        if self.memory_size:
+            return sample
+        return jax.tree.map(lambda x: x.reshape(1, -1, *x.shape[2:]), sample)
+
+    def loss(self, params: Params, batch: Sample) -> tuple[Array, Metrics]:
+        """Clipped surrogate, the critic's regression, and the entropy bonus."""
+        memory = batch.memory[0] if self.memory_size else ()
+        logits, value, _ = self.outputs(params, batch.obs, memory, batch.ended)
+        log_probs = log_prob(logits, batch.action)
+        advantage = batch.advantage
+        if self.normalize == "minibatch":
+            advantage = standardized(advantage)
+
+        actor = clipped_surrogate_loss(log_probs, batch.log_prob, advantage, self.clip)
+        if self.clip_value:
+            critic = clipped_value_error(value, batch.value, batch.returns, self.clip)
+        else:
+            critic = squared_error(value, batch.returns)
+        bonus = entropy(logits).mean()
+        loss = (actor + self.value_coef * critic).mean() - self.entropy_coef * bonus
+        kl = approximate_kl(log_probs, batch.log_prob).mean()
+        moved = jnp.abs(jnp.exp(log_probs - batch.log_prob) - 1.0) > self.clip
+        return loss, {
+            "loss": loss,
+            "value_loss": critic.mean(),
+            "entropy": bonus,
+            "kl": kl,
+            "beyond_target_kl": (kl > self.target_kl).astype(jnp.float32),
+            "clipped_share": moved.mean(),
+        }
+
+    def update(
+        self, learner: Learner, batch: Transition, key: Key
+    ) -> tuple[Learner, Metrics]:
+        """Epochs of minibatches of a rollout `[T, N, ...]`."""
+        sample = self.sample(learner.params, batch)
+        learning_rate = self.learning_rate_at(learner.agent_steps)
+
+        def one(carry: tuple[Params, Any], index: Array) -> tuple[Any, Metrics]:
+            params, opt_state = carry
+            part = jax.tree.map(lambda x: x[:, index], sample)
+            grads, metrics = jax.grad(self.loss, has_aux=True)(params, part)
+            return (
+                descend(params, opt_state, grads, learning_rate, self.max_grad_norm),
+                metrics,
+            )
+
+        (params, opt_state), metrics = jax.lax.scan(
+            one,
+            (learner.params, learner.opt_state),
+            shuffled_indices(key, self.num_rows, self.num_epochs, self.num_minibatches),
+        )
+        metrics = jax.tree.map(jnp.mean, metrics) | {"learning_rate": learning_rate}
+        steps = learner.agent_steps + self.steps_per_iteration
+        return Learner(params, opt_state, steps), metrics
+
+
+def standardized(advantage: Array) -> Array:
+    """Mean 0 and deviation 1 over all axes."""
+    return (advantage - advantage.mean()) / (advantage.std() + 1e-8)

@@ -1,0 +1,98 @@
+"""PQN (Gallici et al. 2024): Q-learning on fresh rollouts alone, as PPO's sibling.
+
+No replay and no target network: many environments side by side make the minibatches
+diverse, layer normalisation keeps the network from chasing its own predictions, and
+Q(lambda) looks further ahead than one step.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from pgvq.algorithms.base import Learner, leaf, static
+from pgvq.algorithms.q_learning import QLearning
+from pgvq.losses import action_value, greedy_value, squared_error
+from pgvq.minibatches import shuffled_indices
+from pgvq.networks import Torso
+from pgvq.optimizers import adam, descend
+from pgvq.returns import lambda_returns
+from pgvq.types import Key, Metrics, Params, Transition
+
+
+class PQN(QLearning, kw_only=True):
+    """Parallelised Q-network: regression on Q(lambda) targets of each rollout."""
+
+    num_envs: int = static(32, "environments side by side, N")
+    rollout_length: int = static(32, "agent steps per environment and iteration, T")
+    num_epochs: int = static(2, "passes over each rollout")
+    num_minibatches: int = static(8, "of each pass")
+    torso: nn.Module = static(
+        Torso(layer_norm=True), "network below the action values; keep its layer_norm"
+    )
+    lambda_: float = leaf(0.65, "trace of Q(lambda); 0 is one-step Q-learning")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_at_least("num_epochs", 1)
+        self.check_at_least("num_minibatches", 1)
+        self.check_range("lambda_", 0.0, 1.0)
+        what = "num_envs * rollout_length"
+        self.check_divides("num_minibatches", self.steps_per_iteration, what)
+
+    @property
+    def updates_per_iteration(self) -> int:
+        """Gradient steps that one `iterate` takes."""
+        return self.num_epochs * self.num_minibatches
+
+    def init_learner(self, key: Key, obs: Array) -> Learner:
+        """A fresh learner for observations like `obs [*O]`; consumes `key`."""
+        params = self.network.init(key, obs[None])
+        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+
+    def targets(self, params: Params, batch: Transition) -> Array:
+        """Q(lambda) `[T, N]`: the lambda-return of a rollout with `max_a Q` as value."""
+        shape = batch.reward.shape
+        flat = batch.next_obs.reshape(-1, *batch.next_obs.shape[2:])
+        next_value = greedy_value(self.q_values(params, flat)).reshape(shape)
+        return lambda_returns(
+            batch.reward,
+            next_value,
+            batch.terminated,
+            batch.truncated,
+            self.discount,
+            self.lambda_,
+        )
+
+    def loss(
+        self, params: Params, obs: Array, action: Array, target: Array
+    ) -> tuple[Array, Metrics]:
+        """Regression of `Q(s, a)` on its target, of a minibatch `[B, ...]`."""
+        q_taken = action_value(self.q_values(params, obs), action)
+        loss = squared_error(q_taken, target).mean()
+        return loss, {"loss": loss, "q_mean": q_taken.mean()}
+
+    def update(
+        self, learner: Learner, batch: Transition, key: Key
+    ) -> tuple[Learner, Metrics]:
+        """Epochs of minibatches of a rollout `[T, N, ...]`, targets fixed before."""
+        rows = (batch.obs, batch.action, self.targets(learner.params, batch))
+        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
+        learning_rate = self.learning_rate_at(learner.agent_steps)
+
+        def one(carry: tuple[Params, Any], index: Array) -> tuple[Any, Metrics]:
+            minibatch = jax.tree.map(lambda x: x[index], rows)
+            grads, metrics = jax.grad(self.loss, has_aux=True)(carry[0], *minibatch)
+            after = descend(*carry, grads, learning_rate, self.max_grad_norm)
+            return after, metrics
+
+        count = self.steps_per_iteration
+        order = shuffled_indices(key, count, self.num_epochs, self.num_minibatches)
+        start = (learner.params, learner.opt_state)
+        after, metrics = jax.lax.scan(one, start, order)
+        steps = learner.agent_steps + count
+        metrics = jax.tree.map(jnp.mean, metrics)
+        metrics |= {"epsilon": self.epsilon(steps), "learning_rate": learning_rate}
+        return Learner(after[0], after[1], steps), metrics

@@ -1,0 +1,231 @@
+"""What methods with a replay share: how it is filled, drawn from and warmed up.
+
+Off-policy methods learn from transitions that an older policy lived. A member writes
+`learn`, one update on one minibatch; here are the ring, n-step returns, priorities, and
+the uniform steps before learning starts.
+"""
+
+import abc
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pgvq import prioritized, replay
+from pgvq.algorithms.base import RolloutAlgorithm, TrainState, leaf, static
+from pgvq.returns import n_step
+from pgvq.rollout import rollout
+from pgvq.types import InputError, Key, Metrics, PyTree, Transition
+
+
+class Row(NamedTuple):
+    """What the replay holds of a transition; leading axes `[C]` or `[B]`."""
+
+    obs: Array  # [*O]
+    action: Array  # [] int32
+    reward: Array  # [] float32: discounted sum over the n steps
+    next_obs: Array  # [*O] n steps later, or at the episode's end before that
+    discount: Array  # [] float32: of the value of `next_obs`; 0 after a termination
+
+
+class Experience(NamedTuple):
+    """All that was lived and is not forgotten."""
+
+    replay: replay.ReplayState  # rows: `Row`
+    pending: Transition  # [n - 1, N, ...]: the newest steps, whose returns are open
+    priorities: PyTree  # `prioritized.Priorities`, () for uniform draws
+
+
+class Minibatch(NamedTuple):
+    """Rows drawn for one update."""
+
+    rows: Row  # [B, ...]
+    places: Array  # [B] int32: where they stand in the replay
+    weight: Array  # [B] float32: corrects for how they were drawn; 1 if uniformly
+
+
+class ReplayLearning(RolloutAlgorithm, kw_only=True):
+    """An iteration writes T agent steps of N environments, then takes its updates.
+
+    Whatever `num_envs` is, there are `replay_ratio` updates per agent step.
+    """
+
+    num_envs: int = static(16, "environments side by side, N")
+    rollout_length: int = static(8, "agent steps per environment and iteration, T")
+    replay_ratio: float = static(1 / 8, "updates per agent step")
+    batch_size: int = static(64, "transitions per update, B")
+    capacity: int = static(100_000, "transitions that the replay holds")
+    warmup_steps: int = static(5_000, "uniform agent steps before learning; rounded up")
+    n_step: int = static(1, "rewards summed before the target bootstraps")
+    prioritized: bool = static(
+        False, "draw by the size of the last error instead of uniformly"
+    )
+    priority_exponent: float = leaf(0.6, "prioritized: 0 is uniform, 1 proportional")
+    importance_exponent: float = leaf(
+        0.4, "prioritized: 1 undoes the bias of the draws, 0 leaves it; rises to 1"
+    )
+
+    @abc.abstractmethod
+    def learn(self, learner: Any, batch: Minibatch) -> tuple[Any, Array, Metrics]:
+        """One update: the learner afterwards, errors `[B]` by which rows get priority.
+
+        A learner is a NamedTuple with the fields `experience`, an `Experience` that is
+        () in here, and `agent_steps`, among others.
+        """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_range("priority_exponent", 0.0, 1.0)
+        self.check_range("importance_exponent", 0.0, 1.0)
+        for field in ("batch_size", "warmup_steps", "n_step"):
+            self.check_at_least(field, 1)
+        self.check_at_least("capacity", self.steps_per_iteration)
+        if self.n_step > self.warmup_length:
+            raise InputError(
+                f"{type(self).__name__}: n_step={self.n_step} is more than the "
+                f"{self.warmup_length} agent steps per environment of the warm-up "
+                f"(warmup_steps / num_envs = {self.warmup_steps} / {self.num_envs}); "
+                f"use warmup_steps={self.n_step * self.num_envs}"
+            )
+        wanted = self.replay_ratio * self.steps_per_iteration
+        if (
+            not math.isfinite(wanted)
+            or wanted < 1
+            or abs(wanted - round(wanted)) > 1e-6
+        ):
+            best = max(1, round(wanted)) if math.isfinite(wanted) else 1
+            raise InputError(
+                f"{type(self).__name__}: replay_ratio={self.replay_ratio:g} times "
+                f"num_envs * rollout_length = {self.num_envs} * {self.rollout_length} "
+                f"is {wanted:g} updates per iteration, not a whole number of at least "
+                f"1; use replay_ratio={best}/{self.steps_per_iteration}"
+            )
+
+    @property
+    def updates_per_iteration(self) -> int:
+        """Gradient steps that one `iterate` takes."""
+        return round(self.replay_ratio * self.steps_per_iteration)
+
+    @property
+    def warmup_length(self) -> int:
+        """Agent steps per environment before learning."""
+        return -(-self.warmup_steps // self.num_envs)
+
+    @property
+    def initial_steps(self) -> int:
+        """Agent steps that `init` takes to warm up the replay."""
+        return self.warmup_length * self.num_envs
+
+    def init(self, key: Key) -> TrainState:
+        """A fresh state whose replay holds `initial_steps` uniform agent steps."""
+        key_state, key_warmup = jax.random.split(key)
+        state = super().init(key_state)
+
+        def uniform(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree, Any]:
+            actions = jax.random.randint(key, obs.shape[:1], 0, self.num_actions)
+            return actions, memory, ()
+
+        def step(world: Any, key: Key) -> tuple[Any, Transition]:
+            return rollout(self.env, self.params, uniform, world, key, 1)[:2]
+
+        def fill(carry: tuple[Any, Any], key: Key) -> tuple[tuple[Any, Any], None]:
+            world, batch = step(carry[0], key)
+            return (world, self.record(carry[1], batch)), None
+
+        keys = jax.random.split(key_warmup, self.warmup_length)
+        open_steps = self.n_step - 1
+        world, pending = jax.lax.scan(step, state.world, keys[:open_steps])
+        pending = jax.tree.map(lambda x: x[:, 0], pending)
+        experience = state.learner.experience._replace(pending=pending)
+        (world, experience), _ = jax.lax.scan(
+            fill, (world, experience), keys[open_steps:]
+        )
+        steps = jnp.int32(self.initial_steps)
+        learner = state.learner._replace(experience=experience, agent_steps=steps)
+        return state._replace(learner=learner, world=world, agent_steps=steps)
+
+    def no_experience(self, obs: Array) -> Experience:
+        """An empty replay for observations like `obs [*O]`."""
+        zero, no = jnp.float32(0), jnp.zeros((), dtype=bool)
+        step = Transition(obs, jnp.int32(0), zero, obs, no, no)
+        open_steps = (self.n_step - 1, self.num_envs)
+        return Experience(
+            replay.init(Row(obs, jnp.int32(0), zero, obs, zero), self.capacity),
+            jax.tree.map(lambda x: jnp.zeros(open_steps + x.shape, x.dtype), step),
+            prioritized.init(self.capacity) if self.prioritized else (),
+        )
+
+    def record(self, experience: Experience, batch: Transition) -> Experience:
+        """Writes a rollout `[T, N, ...]`, each step once its n-step return is known."""
+        steps = jax.tree.map(
+            lambda old, new: jnp.concatenate([old, new]),
+            experience.pending,
+            batch._replace(extras=()),
+        )
+        count = len(batch.reward)
+        reward, discount, last = n_step(
+            steps.reward, steps.terminated, steps.truncated, self.discount, self.n_step
+        )
+        envs = jnp.arange(self.num_envs)
+        next_obs = steps.next_obs[last, envs] if self.n_step > 1 else steps.next_obs
+        rows = Row(steps.obs[:count], steps.action[:count], reward, next_obs, discount)
+        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
+        ring, priorities = replay.add(experience.replay, rows), experience.priorities
+        if self.prioritized:
+            priorities = prioritized.add(priorities, ring, count * self.num_envs)
+        return Experience(ring, jax.tree.map(lambda x: x[count:], steps), priorities)
+
+    def draws(self, experience: Experience, key: Key) -> Array:
+        """What each update of an iteration draws by, `[U, ...]`: a scan's input.
+
+        Places in the replay where draws are uniform, keys where the priorities that
+        decide change with every update.
+        """
+        if self.prioritized:
+            return jax.random.split(key, self.updates_per_iteration)
+        size = jnp.maximum(experience.replay.size, 1)
+        shape = (self.updates_per_iteration, self.batch_size)
+        return jax.random.randint(key, shape, 0, size)
+
+    def draw(self, experience: Experience, by: Array, agent_steps: Array) -> Minibatch:
+        """The minibatch of one update, by one of `draws`."""
+        ring = experience.replay
+        if not self.prioritized:
+            return Minibatch(replay.take(ring, by), by, jnp.ones(self.batch_size))
+        index, chance = prioritized.sample(
+            experience.priorities, by, (self.batch_size,)
+        )
+        left = 1.0 - jnp.clip(agent_steps / self.budget, 0.0, 1.0)
+        beta = 1.0 - left * (1.0 - self.importance_exponent)
+        weight = prioritized.importance_weights(chance, ring.size, beta)
+        return Minibatch(replay.take(ring, index), index, weight)
+
+    def prioritize(self, priorities: PyTree, index: Array, error: Array) -> PyTree:
+        """Remembers how wrong the rows at `index [B]` were, by `|error| [B]`."""
+        if not self.prioritized:
+            return priorities
+        priority = (jnp.abs(error) + 1e-6) ** self.priority_exponent
+        return prioritized.update(priorities, index, priority)
+
+    def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
+        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches."""
+        lived = self.record(learner.experience, batch)
+        steps = learner.agent_steps + self.steps_per_iteration
+
+        def one(carry: tuple[Any, PyTree], by: Array) -> tuple[Any, Metrics]:
+            learner, priorities = carry
+            drawn = self.draw(lived._replace(priorities=priorities), by, steps)
+            learner, error, metrics = self.learn(learner, drawn)
+            return (learner, self.prioritize(priorities, drawn.places, error)), metrics
+
+        # The ring stays outside of what the updates carry: none of them changes it.
+        start = learner._replace(experience=(), agent_steps=steps), lived.priorities
+        (learner, priorities), metrics = jax.lax.scan(
+            one, start, self.draws(lived, key)
+        )
+        lived = lived._replace(priorities=priorities)
+        metrics = jax.tree.map(jnp.mean, metrics)
+        metrics |= {"learning_rate": self.learning_rate_at(steps)}
+        return learner._replace(experience=lived), metrics

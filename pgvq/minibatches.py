@@ -1,0 +1,28 @@
+"""Minibatches of a rollout: every row once per epoch, in a new order each time."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pgvq.types import Key
+
+
+def shuffled_indices(
+    key: Key, count: int, num_epochs: int, num_minibatches: int
+) -> Array:
+    """Row numbers of every minibatch of every epoch, in the order they are used.
+
+    Args:
+        key: consumed.
+        count: R, rows; `num_minibatches` divides it.
+        num_epochs: E, passes over the rows.
+        num_minibatches: M, per epoch.
+
+    Returns:
+        `[E * M, R / M]` int32: the M rows of one epoch name every row once.
+    """
+    if count % num_minibatches:
+        raise ValueError(f"{num_minibatches} minibatches do not divide {count} rows")
+    keys = jax.random.split(key, num_epochs)
+    orders = jax.vmap(lambda key: jax.random.permutation(key, count))(keys)
+    return orders.astype(jnp.int32).reshape(num_epochs * num_minibatches, -1)
