@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import pgvq.envs
+import pgvq.envs.registry
 from pgvq.envs import Pong, make, vector_reset, vector_step
 from pgvq.types import InputError
 
@@ -19,7 +19,7 @@ def test_gymnax_knows_pong_once_the_package_is_imported():
     env, params = gymnax.make("Pong-Atari", episode="point")
     assert env == Pong(episode="point")
     assert params.max_steps_in_episode == 27_000
-    importlib.reload(pgvq.envs)  # once more does no harm
+    importlib.reload(pgvq.envs.registry)  # once more does no harm
     assert gymnax.registration.registered_envs.count("Pong-Atari") == 1
 
 
