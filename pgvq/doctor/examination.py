@@ -1,0 +1,73 @@
+"""The examination: checks, one after the other, and what they found."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from pgvq.doctor.checks import CHECKS
+from pgvq.doctor.lab import Lab
+from pgvq.doctor.report import Check, Finding, Report, Verdict, failed
+from pgvq.doctor.trials import TRIALS
+from pgvq.envs.checks import check_choice
+from pgvq.files import one_line
+
+LIGHT = "jax_disable_most_optimizations"  # half the time to compile
+
+
+def examine(
+    algorithm: Any,
+    checks: Sequence[str] | None = None,
+    begins: Callable[[str, Check], None] = lambda name, check: None,
+    ended: Callable[[Finding], None] = lambda finding: None,
+) -> Report:
+    """Examines an algorithm; its environment and sizes are replaced.
+
+    Args:
+        algorithm: an object with the values of its fields; copies are examined.
+        checks: names of `CHECKS`; all unless given.
+        begins: called with each check before it is made.
+        ended: called with each finding.
+
+    Raises:
+        InputError: there is no check of that name.
+    """
+    for name in checks or ():
+        check_choice("check", name, list(CHECKS))
+    chosen = {n: check for n, check in CHECKS.items() if checks is None or n in checks}
+    trials = {trial for check in chosen.values() for trial in check.trials}
+    lab = Lab(algorithm, [name for name in TRIALS if name in trials])
+    began = time.perf_counter()
+    findings = []
+    before = jax.config.read(LIGHT)
+    jax.config.update(LIGHT, True)
+    try:
+        for name, check in chosen.items():
+            begins(name, check)
+            verdict = _verdict(check, lab)
+            finding = Finding(name, check.title, *verdict, check.why, check.remedy)
+            findings.append(finding)
+            ended(finding)
+    finally:
+        jax.config.update(LIGHT, before)
+    seconds = time.perf_counter() - began
+    return Report(type(algorithm).__name__, tuple(findings), seconds)
+
+
+def _verdict(check: Check, lab: Lab) -> Verdict:
+    try:
+        return check.look(lab)
+    except Exception as error:  # whatever a user's own code raises is a finding
+        return failed(f"{type(error).__name__}: {one_line(error)}{_line(error)}")
+
+
+def _line(error: BaseException) -> str:
+    """The deepest line of an error that is in no installed package."""
+    where, at = "", error.__traceback__
+    while at is not None:
+        path = at.tb_frame.f_code.co_filename
+        if "site-packages" not in path and "/pgvq/" not in path:
+            where = f" ({path}, line {at.tb_lineno})"
+        at = at.tb_next
+    return where

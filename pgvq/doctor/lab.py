@@ -1,0 +1,300 @@
+"""What the checks look at: programs, and what they left behind.
+
+Compilation is what an examination costs, so each program is made once, when the first
+check asks for it, and asked as much as possible: lanes of one program differ in seed,
+in the values of float fields, and in the decision process that they live in.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from pgvq.doctor import anatomy
+from pgvq.doctor.probe import NEVER, STATES
+from pgvq.doctor.sizing import (
+    AWKWARD,
+    LEARNING,
+    Size,
+    learning_iterations,
+    schooling,
+    sized,
+)
+from pgvq.doctor.trials import TRIALS, tables
+from pgvq.lane import TRAINING, Lane, Progress, seed_key
+from pgvq.training import Lanes
+from pgvq.types import InputError, Key, Metrics
+
+SEEDS = 4  # of the contract
+CLASSES = 3  # seeds that learn each trial
+ASKED = 512  # actions of exploring per state
+COUNTED = 12  # iterations of the contract
+HALF = COUNTED // 2
+QUIET = 3  # iterations before the first episode can end
+LOUD = 8  # after so many none ends any more
+TINY_NORM = 1e-3
+
+# All states are met, each action is paid in some of them, and only the clock ends
+# episodes, after two agent steps, while it runs.
+WANDER = tables(
+    dict.fromkeys(range(STATES), 1 / STATES),
+    {
+        (state, action): (
+            ((state + 3 * action) % STATES) / 2 - 1.0,
+            {(state + 1) % STATES: 0.5, (state + 2) % STATES: 0.5},
+        )
+        for state in range(STATES)
+        for action in range(2)
+    },
+    clock=2,
+)
+
+
+class Lived(NamedTuple):
+    """Lanes of the contract, step by step."""
+
+    lanes: Lanes
+    names: list[str]  # of the lanes: "seed 0", ..., then the changed fields
+    snapshots: list[Progress]  # on the host, after 0, 1, ... iterations
+    metrics: list[dict[str, np.ndarray]]  # [L] of each iteration
+
+
+class Alone(NamedTuple):
+    """Seed 1 without neighbours, traced with JAX's check of keys."""
+
+    states: list[Any]  # after 0, 1, 2 iterations
+    actions: dict[str, np.ndarray]  # by mode, [2, ASKED], one row per key
+
+
+class Learnt(NamedTuple):
+    """What came of a trial, by seed."""
+
+    actions: np.ndarray  # [CLASSES, S] the greedy ones
+    share: np.ndarray  # [CLASSES, S] of the second action while exploring
+    values: np.ndarray | None  # [CLASSES, S]
+    finite: np.ndarray  # [CLASSES] bool
+
+
+class Lab:
+    """Everything that is made of one algorithm; nothing before it is asked for."""
+
+    def __init__(self, algorithm: Any, trials: Sequence[str] = tuple(TRIALS)) -> None:
+        """`trials` are those that will be asked for: they are learnt together."""
+        self.algorithm = algorithm
+        self.trials = tuple(trials)
+
+    @cached_property
+    def _awkward(self) -> tuple[Any, Size]:
+        algorithm, size = sized(self.algorithm, AWKWARD, WANDER)
+        budget = algorithm.initial_steps + COUNTED * algorithm.steps_per_iteration
+        before = algorithm.initial_steps // size.num_envs
+        world = WANDER.replace(
+            clock_from=jnp.int32(before + QUIET * size.rollout_length),
+            clock_until=jnp.int32(before + LOUD * size.rollout_length),
+        )
+        changes = {"env_params": world, "budget": float(budget)}
+        return anatomy.replaced(algorithm, **changes), size
+
+    @property
+    def small(self) -> Any:
+        """The algorithm in awkward numbers, on a probe."""
+        return self._awkward[0]
+
+    @property
+    def size(self) -> Size:
+        """Those numbers."""
+        return self._awkward[1]
+
+    @cached_property
+    def changed(self) -> dict[str, Any]:
+        """The small algorithm with another value in one float field, by that field."""
+        return {
+            name: other
+            for name in anatomy.sweepable(self.small)
+            if (other := _with_another(self.small, name)) is not None
+        }
+
+    @cached_property
+    def lived(self) -> Lived:
+        """Seeds and changed fields side by side, a look at each iteration."""
+        seeds = [Lane("it", self.small, seed) for seed in range(SEEDS)]
+        others = [Lane(name, other, 0) for name, other in self.changed.items()]
+        names = [f"seed {seed}" for seed in range(SEEDS)] + list(self.changed)
+        if "max_grad_norm" in anatomy.sweepable(self.small):
+            names.append("clipped")
+            world = self.small.env_params.replace(
+                reward=100.0 * self.small.env_params.reward
+            )
+            changes = {"max_grad_norm": TINY_NORM, "env_params": world}
+            clipped = anatomy.replaced(self.small, **changes)
+            others.append(Lane("clipped", clipped, 0))
+        lanes = Lanes(seeds + others, games=2, max_steps=6)
+        progress = lanes.start()
+        snapshots, metrics = [lanes.to_host(progress)], []
+        for _ in range(COUNTED):
+            progress, _ = lanes.advance(progress, 1)
+            progress, known = lanes.metrics(progress)
+            snapshots.append(lanes.to_host(progress))
+            metrics.append(known)
+        return Lived(lanes, names, snapshots, metrics)
+
+    @cached_property
+    def series(self) -> list[Any]:
+        """States of seed 0 after 0, 1, ... iterations, keys as their data."""
+        return [_lane(progress.state, 0) for progress in self.lived.snapshots]
+
+    def checked_for_keys(self) -> None:
+        """Traces everything with JAX's check that no key is used twice.
+
+        Raises:
+            jax.errors.KeyReuseError: one is.
+        """
+        small, obs = self.small, jnp.tile(anatomy.seen(), (2, 1))
+
+        def all_of_it(key: Key, key_act: Key, key_explore: Key) -> Any:
+            state = small.init(key)
+            for _ in range(2):
+                state, _ = small.iterate(state)
+            return (
+                state,
+                small.act(state, obs, key_act, greedy=True),
+                small.act(state, obs, key_explore, greedy=False),
+            )
+
+        keys = jax.random.split(jax.random.key(0), 3)
+        with jax.debug_key_reuse(True):
+            jax.jit(all_of_it).trace(*keys)
+
+    @cached_property
+    def alone(self) -> Alone:
+        """Seed 1 in programs of its own."""
+        small = self.small
+        states = [jax.jit(small.init)(seed_key(jnp.uint32(1), TRAINING))]
+        iterate = jax.jit(small.iterate)
+        for _ in range(2):
+            states.append(iterate(states[-1])[0])
+        obs = jnp.tile(anatomy.seen(), (ASKED // STATES + 1, 1))[:ASKED]
+
+        @jax.jit
+        def act(state: Any, keys: Key) -> dict[str, list[Array]]:
+            return {
+                mode: [
+                    small.act(state, obs, key, greedy=mode == "greedy") for key in keys
+                ]
+                for mode in ("greedy", "explore")
+            }
+
+        acted = jax.device_get(act(states[0], jax.random.split(jax.random.key(9), 2)))
+        actions = {mode: np.stack(rows) for mode, rows in acted.items()}
+        return Alone(states, actions)
+
+    @cached_property
+    def school(self) -> "School":
+        """Where the trials are learnt."""
+        return School(self.algorithm, self.trials)
+
+    def learnt(self, trial: str) -> Learnt | None:
+        """What came of a trial; None where the algorithm lacks the field it turns on."""
+        return self.school.learnt.get(trial)
+
+    def longer(self, trial: str) -> Learnt:
+        """The same after four times as much learning."""
+        return self.school.longer[trial]
+
+
+class School:
+    """The program in which the trials are learnt."""
+
+    def __init__(self, algorithm: Any, trials: Sequence[str]) -> None:
+        self.algorithm, size = sized(algorithm, LEARNING, WANDER)
+        self.size = size
+        self.iterations = learning_iterations(self.algorithm)
+        fields = anatomy.sweepable(self.algorithm)
+        self.trials = [
+            name
+            for name in trials
+            if all(f in fields for f in TRIALS[name].settings if f != "discount")
+            or name == "values"
+        ]
+        self._program = jax.jit(jax.vmap(self._learn, in_axes=(None, 0, 0)))
+
+    @cached_property
+    def learnt(self) -> dict[str, Learnt]:
+        """What came of each trial."""
+        return self._taught(self.iterations)
+
+    @cached_property
+    def longer(self) -> dict[str, Learnt]:
+        """The same after four times as much learning."""
+        return self._taught(4 * self.iterations)
+
+    def _taught(self, iterations: int) -> dict[str, Learnt]:
+        lanes, seeds = [], []
+        fields = anatomy.sweepable(self.algorithm)
+        for name in self.trials:
+            trial = TRIALS[name]
+            usual = schooling(self.algorithm, iterations, self.size)
+            given = {**usual, **trial.settings}
+            floats = {field: v for field, v in given.items() if field in fields}
+            lane = anatomy.replaced(self.algorithm, env_params=trial.tables, **floats)
+            lanes += [lane] * CLASSES
+            seeds += range(CLASSES)
+        stacked = jax.tree.map(lambda *leaf: jnp.stack(leaf), *lanes)
+        keys = jax.vmap(seed_key, in_axes=(0, None))(jnp.uint32(seeds), TRAINING)
+        out = jax.device_get(self._program(jnp.int32(iterations), stacked, keys))
+        return {
+            name: jax.tree.map(
+                lambda leaf, i=i: leaf[i * CLASSES : (i + 1) * CLASSES], out
+            )
+            for i, name in enumerate(self.trials)
+        }
+
+    def _learn(self, iterations: Array, algorithm: Any, key: Key) -> Learnt:
+        key_init, key_greedy, key_explore = jax.random.split(key, 3)
+        state = jax.lax.fori_loop(
+            0,
+            iterations,
+            lambda _, state: algorithm.iterate(state)[0],
+            algorithm.init(key_init),
+        )
+        obs = anatomy.seen()
+        many = jnp.repeat(obs, ASKED, axis=0)
+        actions = algorithm.act(state, many, key_explore, greedy=False)
+        return Learnt(
+            actions=algorithm.act(state, obs, key_greedy, greedy=True),
+            share=jnp.mean(actions.reshape(STATES, ASKED) == 1, axis=1),
+            values=anatomy.values(algorithm, state, obs),
+            finite=jnp.all(
+                jnp.array(
+                    [
+                        jnp.all(jnp.isfinite(leaf))
+                        for leaf in jax.tree.leaves(state)
+                        if jnp.issubdtype(leaf.dtype, jnp.floating)
+                    ]
+                )
+            ),
+        )
+
+
+def _with_another(algorithm: Any, name: str) -> Any:
+    """The algorithm with another value in a field; None if it takes none of some."""
+    value = float(getattr(algorithm, name))
+    for other in (value / 2, 0.1 if value == 0 else 2 * value, value + 0.1):
+        if other != value:
+            try:
+                return dataclasses.replace(algorithm, **{name: other})
+            except InputError:
+                continue
+    return None
+
+
+def _lane(tree: Any, lane: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[lane], tree)
+
+
+__all__ = ["NEVER", "Alone", "Lab", "Learnt", "Lived", "Metrics"]

@@ -1,0 +1,117 @@
+"""The environment that algorithms are examined on: any finite decision process.
+
+Its tables are parameters, and so leaves: processes that ask different questions share
+one compiled program.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from gymnax.environments import environment, spaces
+from jax import Array
+
+from pgvq.types import Key
+
+STATES, ACTIONS = 6, 2
+NEVER = 2**30
+
+
+@struct.dataclass
+class Tables:
+    """What a process does; `S` is its number of states here, `A` of actions."""
+
+    start: Array  # [S] chance that an episode begins there
+    follows: Array  # [S, A, S] chance of the state that follows
+    reward: Array  # [S, A]
+    ends: Array  # [S, A] bool: the step terminates the episode
+    max_steps_in_episode: Array  # [] int32, the clock: it truncates
+    clock_from: Array  # [] int32: before so many steps of the environment it stands
+    clock_until: Array  # [] int32: and from here on again
+
+
+@struct.dataclass
+class Place:
+    """Where a process stands, and what a reset does not forget."""
+
+    where: Array  # [] int32, the state
+    time: Array  # [] int32, agent steps since the reset
+    drawn: Array  # [] float32, drawn at the reset
+    count: Array  # [] int32, agent steps over all episodes
+    trail: Array  # [] uint32, a hash of all actions so far
+
+
+class Probe(environment.Environment):
+    """A finite decision process whose states are seen one-hot, `[S]`."""
+
+    # Two of them are equal, so that what is made of them shares compiled programs.
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    @property
+    def default_params(self) -> Any:
+        """A process of one state that never ends and pays nothing."""
+        return Tables(
+            start=jnp.zeros(STATES).at[0].set(1.0),
+            follows=jnp.zeros((STATES, ACTIONS, STATES)).at[..., 0].set(1.0),
+            reward=jnp.zeros((STATES, ACTIONS)),
+            ends=jnp.zeros((STATES, ACTIONS), dtype=bool),
+            max_steps_in_episode=jnp.int32(NEVER),
+            clock_from=jnp.int32(0),
+            clock_until=jnp.int32(NEVER),
+        )
+
+    @property
+    def num_actions(self) -> int:
+        return ACTIONS
+
+    def action_space(self, params: Any) -> spaces.Discrete:
+        return spaces.Discrete(ACTIONS)
+
+    def observation_space(self, params: Any) -> spaces.Box:
+        return spaces.Box(0.0, 1.0, (STATES,), jnp.float32)
+
+    def observe(self, key: Any, state: Any, action: Any, params: Any) -> Array:
+        return jax.nn.one_hot(state.where, STATES)
+
+    def reset_env(self, key: Key, params: Any) -> tuple[Array, Any]:
+        key_where, key_drawn = jax.random.split(key)
+        state = Place(
+            where=draw(key_where, params.start),
+            time=jnp.int32(0),
+            drawn=jax.random.uniform(key_drawn),
+            count=jnp.int32(0),
+            trail=jnp.uint32(0),
+        )
+        return self.observe(None, state, None, params), state
+
+    def step_env(self, key: Key, state: Any, action: Array, params: Any) -> Any:
+        after = state.replace(
+            where=draw(key, params.follows[state.where, action]),
+            time=state.time + 1,
+            count=state.count + 1,
+        )
+        reward = params.reward[state.where, action]
+        ends = params.ends[state.where, action]
+        return self.observe(None, after, None, params), after, reward, ends, {}
+
+    def is_truncated(self, state: Any, params: Any) -> Array:
+        runs = (state.count > params.clock_from) & (state.count <= params.clock_until)
+        return runs & (state.time >= params.max_steps_in_episode)
+
+    def step(self, key: Key, state: Any, action: Any, params: Any = None) -> Any:
+        """As gymnax does it, with the count and the trail carried over resets."""
+        obs, after, *rest = super().step(key, state, action, params)
+        # Numbers to the base of three: no two short sequences of actions are equal.
+        trail = state.trail * jnp.uint32(3) + jnp.asarray(action, jnp.uint32) + 1
+        return obs, after.replace(count=state.count + 1, trail=trail), *rest
+
+
+def draw(key: Key, chances: Array) -> Array:
+    """An index of `chances [S]` with those chances: `[]` int32. Consumes `key`."""
+    above = jax.random.uniform(key) >= jnp.cumsum(chances)
+    return jnp.minimum(jnp.sum(above), STATES - 1).astype(jnp.int32)
