@@ -34,7 +34,7 @@ class Experience(NamedTuple):
     """All that was lived and is not forgotten."""
 
     replay: replay.ReplayState  # rows: `Row`
-    pending: Transition  # [n - 1, N, ...]: the newest steps, whose returns are open
+    pending: PyTree  # `Transition` [n - 1, N, ...], whose returns are open; () if n = 1
     priorities: PyTree  # `prioritized.Priorities`, () for uniform draws
 
 
@@ -136,9 +136,11 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
         keys = jax.random.split(key_warmup, self.warmup_length)
         open_steps = self.n_step - 1
-        world, pending = jax.lax.scan(step, state.world, keys[:open_steps])
-        pending = jax.tree.map(lambda x: x[:, 0], pending)
-        experience = state.learner.experience._replace(pending=pending)
+        world, experience = state.world, state.learner.experience
+        if open_steps:
+            world, pending = jax.lax.scan(step, world, keys[:open_steps])
+            pending = jax.tree.map(lambda x: x[:, 0], pending)
+            experience = experience._replace(pending=pending)
         (world, experience), _ = jax.lax.scan(
             fill, (world, experience), keys[open_steps:]
         )
@@ -149,33 +151,35 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
     def no_experience(self, obs: Array) -> Experience:
         """An empty replay for observations like `obs [*O]`."""
         zero, no = jnp.float32(0), jnp.zeros((), dtype=bool)
-        step = Transition(obs, jnp.int32(0), zero, obs, no, no)
-        open_steps = (self.n_step - 1, self.num_envs)
+        pending: PyTree = ()
+        if self.n_step > 1:
+            step = Transition(obs, jnp.int32(0), zero, obs, no, no)
+            shape = (self.n_step - 1, self.num_envs)
+            pending = jax.tree.map(lambda x: jnp.zeros(shape + x.shape, x.dtype), step)
         return Experience(
             replay.init(Row(obs, jnp.int32(0), zero, obs, zero), self.capacity),
-            jax.tree.map(lambda x: jnp.zeros(open_steps + x.shape, x.dtype), step),
+            pending,
             prioritized.init(self.capacity) if self.prioritized else (),
         )
 
     def record(self, experience: Experience, batch: Transition) -> Experience:
         """Writes a rollout `[T, N, ...]`, each step once its n-step return is known."""
-        steps = jax.tree.map(
-            lambda old, new: jnp.concatenate([old, new]),
-            experience.pending,
-            batch._replace(extras=()),
-        )
-        count = len(batch.reward)
+        steps, count = batch._replace(extras=()), len(batch.reward)
+        if self.n_step > 1:
+            steps = jax.tree.map(
+                lambda *parts: jnp.concatenate(parts), experience.pending, steps
+            )
         reward, discount, last = n_step(
             steps.reward, steps.terminated, steps.truncated, self.discount, self.n_step
         )
-        envs = jnp.arange(self.num_envs)
-        next_obs = steps.next_obs[last, envs] if self.n_step > 1 else steps.next_obs
+        next_obs = steps.next_obs[last, jnp.arange(self.num_envs)]
         rows = Row(steps.obs[:count], steps.action[:count], reward, next_obs, discount)
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
         ring, priorities = replay.add(experience.replay, rows), experience.priorities
         if self.prioritized:
             priorities = prioritized.add(priorities, ring, count * self.num_envs)
-        return Experience(ring, jax.tree.map(lambda x: x[count:], steps), priorities)
+        pending = jax.tree.map(lambda x: x[count:], steps) if self.n_step > 1 else ()
+        return Experience(ring, pending, priorities)
 
     def draws(self, experience: Experience, key: Key) -> Array:
         """What each update of an iteration draws by, `[U, ...]`: a scan's input.
