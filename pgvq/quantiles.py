@@ -30,7 +30,7 @@ def quantile_huber_error(
     far from the target the same, so that `delta` to 0 is plain quantile regression.
 
     Args:
-        prediction: `[..., K]` quantiles at `quantile_midpoints(K)`, in any order.
+        prediction: `[..., K]` quantiles at `quantile_midpoints(K)`; they may cross.
         target: `[..., K']` equally likely samples of the return; data.
         delta: `[]` where the error turns from quadratic to linear, in units of the
             return, >= 0; 0 is plain quantile regression.
