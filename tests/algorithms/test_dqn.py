@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tiny import tiny
 
+from pgvq.algorithms.replay_learning import Minibatch, Row
 from pgvq.networks import MLP
 from pgvq.types import InputError, Transition
 
@@ -16,12 +17,11 @@ pytestmark = pytest.mark.usefixtures("light_compilation")
 F, T = False, True
 
 
-def minibatch(reward, terminated, truncated):
-    """`[B]` transitions with action 0, whose observations are all one."""
-    obs = jnp.ones((len(reward), 2))
-    ends = jnp.array(terminated, bool), jnp.array(truncated, bool)
-    action = jnp.zeros(len(reward), jnp.int32)
-    return Transition(obs, action, jnp.array(reward, jnp.float32), obs, *ends)
+def minibatch(reward=1.0, discount=0.5):
+    """`[1]`: a row with action 0, whose observations are all one."""
+    obs, zero = jnp.ones((1, 2)), jnp.zeros(1, jnp.int32)
+    row = Row(obs, zero, jnp.array([reward]), obs, jnp.array([discount]))
+    return Minibatch(row, zero, jnp.ones(1))
 
 
 def constant(algorithm, q_values):
@@ -44,23 +44,32 @@ def constant(algorithm, q_values):
     ],
 )
 def test_golden_loss(double, huber, loss):
-    algorithm = tiny("dqn", discount=0.5, double=double, huber=huber)
+    algorithm = tiny("dqn", double=double, huber=huber)
     online, target = constant(algorithm, (3.0, 2.0)), constant(algorithm, (1.0, 5.0))
-    got, metrics = jax.jit(algorithm.loss)(online, target, minibatch([1], [F], [F]))
+    got, (error, metrics) = jax.jit(algorithm.loss)(online, target, minibatch())
     np.testing.assert_allclose(got, loss, rtol=1e-6)
+    np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-6)
     np.testing.assert_allclose(metrics["q_mean"], 3.0, rtol=1e-6)
+    np.testing.assert_allclose(error, [-1.5 if double else 0.5], rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("terminated", "truncated", "target"), [(T, F, 1.0), (F, T, 3.0), (T, T, 1.0)]
-)
-def test_the_end_of_the_game_and_of_the_clock_differ(terminated, truncated, target):
-    """Pitfall 3: only a termination leaves nothing to bootstrap from."""
-    algorithm = tiny("dqn", discount=0.5, huber=False)
+def test_the_end_of_the_game_and_of_the_clock_differ():
+    """Pitfall 3: only a termination leaves nothing to bootstrap from.
+
+    Four environments that went on, met the clock, were over, and both; Q is 4.
+    """
+    algorithm = tiny("dqn", discount=0.5)
+    ends = jnp.array([[[F, F, T, T]], [[F, T, F, T]]])
+    obs, one = jnp.ones((1, 4, 2)), jnp.ones((1, 4))
+    lived = Transition(obs, jnp.zeros((1, 4), jnp.int32), one, obs, *ends)
+    empty = algorithm.no_experience(obs[0, 0])
+    experience = jax.jit(algorithm.record)(empty, lived)
+    rows = jax.tree.map(lambda leaf: leaf[:4], experience.replay.rows)
+    np.testing.assert_allclose(rows.discount, [0.5, 0.5, 0.0, 0.0])
     params = constant(algorithm, (4.0, 0.0))
-    batch = minibatch([1], [terminated], [truncated])
-    got, _ = jax.jit(algorithm.loss)(params, params, batch)
-    np.testing.assert_allclose(got, 0.5 * (4 - target) ** 2, rtol=1e-6)
+    batch = Minibatch(rows, jnp.arange(4), jnp.ones(4))
+    _, (error, _) = jax.jit(algorithm.loss)(params, params, batch)
+    np.testing.assert_allclose(error + 4.0, [3.0, 3.0, 1.0, 1.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("double", [True, False])
@@ -70,16 +79,13 @@ def test_targets_are_data(double):
     Online and target parameters are one object here, so that an unstopped target would
     show: it would make the gradient (Q - G) (1 - discount).
     """
-    algorithm = tiny("dqn", discount=0.5, huber=False, double=double)
-    batch = minibatch([1], [F], [F])
+    algorithm = tiny("dqn", double=double)
 
     def loss(params):
-        return algorithm.loss(params, params, batch)[0]
+        return algorithm.loss(params, params, minibatch())[0]
 
-    got = jax.jit(jax.grad(loss))(constant(algorithm, (4.0, 0.0)))["params"]["q"][
-        "bias"
-    ]
-    np.testing.assert_allclose(got, [4.0 - 3.0, 0.0], rtol=1e-6)
+    got = jax.jit(jax.grad(loss))(constant(algorithm, (4.0, 0.0)))["params"]
+    np.testing.assert_allclose(got["q"]["bias"], [4.0 - 3.0, 0.0], rtol=1e-6)
 
 
 def trained(algorithm, iterations):
@@ -171,7 +177,7 @@ def test_the_warm_up_fills_the_replay_and_is_counted(averaging):
     """Pitfall 13: 30 steps wanted, 4 environments, so 32 are taken and said."""
     algorithm, states, _ = averaging
     assert algorithm.initial_steps == 32
-    assert states[0].learner.replay.size == 32
+    assert states[0].learner.experience.replay.size == 32
     assert states[0].agent_steps == 32
     assert states[0].learner.updates == 0
 
@@ -180,7 +186,8 @@ def test_warm_up_actions_are_uniform():
     """Pitfall 20: the untrained network would play one action all the time."""
     algorithm = tiny("dqn", warmup_steps=2_000, capacity=2_000, epsilon_start=0.0)
     state = jax.jit(algorithm.init)(jax.random.key(0))
-    counts = np.bincount(state.learner.replay.rows.action, minlength=2)
+    actions = state.learner.experience.replay.rows.action
+    counts = np.bincount(actions, minlength=2)
     np.testing.assert_allclose(counts / 2_000, 0.5, atol=0.05)
 
 
@@ -220,7 +227,7 @@ def test_replayed_transitions_are_true(averaging):
     """
     algorithm, states, _ = averaging
     for state in states:
-        ring = state.learner.replay
+        ring = state.learner.experience.replay
         written = int(state.agent_steps)
         assert ring.size == min(written, algorithm.capacity)
         assert ring.position == written % algorithm.capacity
@@ -229,8 +236,10 @@ def test_replayed_transitions_are_true(averaging):
         np.testing.assert_array_equal(rows.next_obs[:, 0], rows.obs[:, 0])
         np.testing.assert_array_equal(rows.next_obs[:, 1], time + 1)
         np.testing.assert_array_equal(rows.reward, rows.action)
-        np.testing.assert_array_equal(rows.terminated, (time == 2) & (number % 2 == 0))
-        np.testing.assert_array_equal(rows.truncated, (time == 4) & (number % 2 == 1))
+        terminated = (time == 2) & (number % 2 == 0)
+        discount = np.where(terminated, 0, np.float32(algorithm.discount))
+        np.testing.assert_array_equal(rows.discount, discount)
+        assert (time <= np.where(number % 2 == 0, 2, 4)).all()
 
 
 @pytest.mark.parametrize(
@@ -244,6 +253,7 @@ def test_replayed_transitions_are_true(averaging):
         ({"target_period": 0}, "target_period=0"),
         ({"target_rate": 2.0}, "target_rate=2.0"),
         ({"warmup_steps": 0}, "warmup_steps=0"),
+        ({"quantiles": -1}, "quantiles=-1"),
     ],
 )
 def test_what_cannot_work_is_refused_with_a_remedy(changes, message):
