@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from flax import linen as nn
@@ -16,6 +17,7 @@ from pgvq.cli.overrides import settable
 from pgvq.envs import PONG_ID, Pong
 from pgvq.envs.checks import check_choice
 from pgvq.experiment import describe_value, is_sweepable
+from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError
 
 PONG = "pong"
@@ -26,25 +28,81 @@ value. Where the table says "lanes" they train in one program, else one each."""
 
 def show(name: str | None, console: Console) -> int:
     """Prints all, or one by its name; returns the exit status."""
-    if name is not None:
-        check_choice("algorithm or environment", name, (*ALGORITHMS, PONG, PONG_ID))
-    for kind, cls in ALGORITHMS.items():
-        if name in (None, kind):
-            show_algorithm(kind, cls, console)
-    if name in (None, PONG, PONG_ID):
-        show_pong(console, whole=name is not None)
+    algorithms = offered(ALGORITHM_PLUGINS)
+    environments = offered(ENVIRONMENT_PLUGINS)
     if name is None:
+        show_algorithms(console)
+        show_pong(console, whole=False)
         show_environments(console)
-    if name not in (PONG, PONG_ID):
+        show_offered("Algorithms of other packages", algorithms, console)
+        show_offered("Environments of other packages", environments, console)
+        return 0
+    known = (*ALGORITHMS, PONG, PONG_ID, *algorithms, *environments)
+    check_choice("algorithm or environment", name, known)
+    if name in (PONG, PONG_ID):
+        show_pong(console, whole=True)
+    elif name in ALGORITHMS or name in algorithms:
+        show_algorithm(name, algorithm_class(name), console)
         say(console, SWEEPS)
+    else:
+        cls = plugins(ENVIRONMENT_PLUGINS)[name]()
+        say(console, f"{name} - {cls.__name__}; make({name!r})", style="bold")
+        say_docstring(cls, console)
     return 0
+
+
+def offered(group: str) -> dict[str, EntryPoint]:
+    """What other packages offer, by name and without importing it.
+
+    Names of pgvq's own algorithms and of known environments are never another's.
+    """
+    own = {*ALGORITHMS, *registration.registered_envs}
+    return {e.name: e for e in entry_points(group=group) if e.name not in own}
+
+
+def algorithm_class(name: str) -> Any:
+    """The class behind a name of pgvq's own or of another package.
+
+    Raises:
+        InputError: the other package is broken, or offers something else.
+    """
+    if name in ALGORITHMS:
+        return ALGORITHMS[name]
+    cls = plugins(ALGORITHM_PLUGINS)[name]()
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise InputError(
+            f"{name!r} is {cls!r}, which is no algorithm: the package that offers it "
+            "must name a class derived from RolloutAlgorithm or flax.struct.PyTreeNode"
+        )
+    return cls
+
+
+def show_algorithms(console: Console) -> None:
+    """A line on each of pgvq's own."""
+    say(console, "Algorithms - `pgvq list NAME` shows the fields of one", style="bold")
+    table = new_table("name", "family", "what it is")
+    for name, cls in ALGORITHMS.items():
+        summary = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
+        table.add_row(name, getattr(cls, "family", "other"), summary)
+    console.print(table)
+
+
+def show_offered(title: str, entries: dict[str, EntryPoint], console: Console) -> None:
+    """Which packages offer what, if any does; nothing of them is imported."""
+    if not entries:
+        return
+    say(console, f"\n{title}", style="bold")
+    table = new_table("name", "package", "class")
+    for name, entry in sorted(entries.items()):
+        table.add_row(name, entry.dist.name if entry.dist else "?", entry.value)
+    console.print(table)
 
 
 def show_algorithm(name: str, cls: Any, console: Console) -> None:
     """What it is, then its fields: default, sweepable or static, meaning."""
-    say(console, f"{name} - {cls.__name__}, {cls.family}", style="bold")
-    for paragraph in inspect.cleandoc(cls.__doc__ or "").split("\n\n"):
-        say(console, " ".join(paragraph.split()))
+    family = getattr(cls, "family", "other")
+    say(console, f"{name} - {cls.__name__}, {family}", style="bold")
+    say_docstring(cls, console)
     table = new_table("field", "default", "sweep", "meaning")
     for field in dataclasses.fields(cls):
         if field.name != "budget":  # the experiment's
@@ -71,21 +129,9 @@ def show_pong(console: Console, *, whole: bool) -> None:
 
 def show_environments(console: Console) -> None:
     """Names of gymnax's environments with discrete actions."""
+    names = [name for name in envs.discrete_environments() if name != PONG_ID]
     say(console, "Other environments - make(NAME) in an experiment", style="bold")
-    say(console, ", ".join(discrete_environments()))
-
-
-def discrete_environments() -> list[str]:
-    """Names of environments that `make` takes, Pong's aside."""
-    names = []
-    for name in registration.registered_envs:
-        try:
-            envs.make(name)
-        except (InputError, ImportError, OSError):
-            continue  # continuous actions, or data that are not here
-        if name != PONG_ID:
-            names.append(name)
-    return names
+    say(console, ", ".join(names))
 
 
 def short_value(value: Any) -> str:
@@ -99,6 +145,12 @@ def short_value(value: Any) -> str:
         shown = [f"{n}={v}" for n, v in held.items() if not callable(v)]
         return f"{type(value).__name__}({', '.join(shown)})"
     return value if isinstance(value, str) else describe_value(value)
+
+
+def say_docstring(cls: Any, console: Console) -> None:
+    """What a class says about itself, a paragraph to a line."""
+    for paragraph in inspect.cleandoc(cls.__doc__ or "").split("\n\n"):
+        say(console, " ".join(paragraph.split()))
 
 
 def new_table(*headings: str) -> Table:

@@ -3,29 +3,18 @@
 T agent steps of a rollout, N environments side by side, A actions, *O observation.
 """
 
-from typing import Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array
 
 from pgvq import Experiment, make
-from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.base import Learner, leaf, static
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.losses import action_value, squared_error
 from pgvq.networks import apply_over_time
-from pgvq.optimizers import adam
+from pgvq.optimizers import adam, descend
 from pgvq.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, Transition
-
-
-class Learner(NamedTuple):
-    """What has been learnt so far; its shapes and dtypes never change."""
-
-    params: Params
-    opt_state: Any
-    agent_steps: Array  # [] int32, for the schedules
 
 
 class MyAlgorithm(QLearning, kw_only=True):
@@ -45,6 +34,8 @@ class MyAlgorithm(QLearning, kw_only=True):
 
     def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
+        # To keep more than parameters, optimiser and steps, write a NamedTuple of your
+        # own with these three in it. Its shapes and dtypes never change.
         params = self.network.init(key, obs[None])
         return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
 
@@ -69,10 +60,10 @@ class MyAlgorithm(QLearning, kw_only=True):
         epsilon = self.epsilon(learner.agent_steps)
         loss, grads = jax.value_and_grad(self.loss)(learner.params, batch, epsilon)
         learning_rate = self.learning_rate_at(learner.agent_steps)
-        optimizer = adam(learning_rate, self.max_grad_norm)
-        changes, opt_state = optimizer.update(grads, learner.opt_state)
-        params = optax.apply_updates(learner.params, changes)
-        steps = learner.agent_steps + self.steps_per_iteration
+        params, opt_state = descend(
+            learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
+        )
+        steps = learner.agent_steps + self.steps_per_iteration  # int32
         return Learner(params, opt_state, steps), {"loss": loss, "epsilon": epsilon}
 
 
