@@ -175,7 +175,4 @@ def soft_value(q_values: Array, temperature: Array | float) -> Array:
     """
     chex.assert_rank(temperature, 0)
     temperature = jnp.maximum(temperature, 1e-12)  # no value of float32 shows it
-    # Shifted before it is divided: what is divided could otherwise overflow.
-    maximum = jax.lax.stop_gradient(jnp.max(q_values, axis=-1, keepdims=True))
-    spread = jax.nn.logsumexp((q_values - maximum) / temperature, axis=-1)
-    return maximum[..., 0] + temperature * spread
+    return temperature * jax.nn.logsumexp(q_values / temperature, axis=-1)
