@@ -53,7 +53,7 @@ def test_random_distributions_against_the_definition(num, num_target, delta):
     generator = np.random.default_rng(0)
     prediction = generator.normal(size=(2, 3, num))
     target = generator.normal(size=(2, 3, num_target))
-    got = quantile_huber_error(jnp.array(prediction), jnp.array(target), delta)
+    got = jax.jit(quantile_huber_error)(prediction, target, delta)
     assert got.shape == (2, 3)
     for where in np.ndindex(2, 3):
         expected = reference(prediction[where], target[where], delta)
@@ -63,8 +63,9 @@ def test_random_distributions_against_the_definition(num, num_target, delta):
 def test_gradients_point_to_the_target_and_stop_there():
     """Pitfall 24. By hand: -tau_i for a target above, 1 - tau_i for one below."""
     prediction, target = jnp.array([0.0, 9.0]), jnp.array([4.0, 5.0])
+    gradient = jax.jit(jax.grad(quantile_huber_error, (0, 1)))
     for delta in (0.0, 0.5, 1.0):
-        slopes = jax.grad(quantile_huber_error, (0, 1))(prediction, target, delta)
+        slopes = gradient(prediction, target, delta)
         np.testing.assert_allclose(slopes[0], [-0.25, 0.25], rtol=1e-6)
         np.testing.assert_array_equal(slopes[1], [0.0, 0.0])
 
@@ -96,7 +97,9 @@ def test_delta_may_be_traced():
     np.testing.assert_allclose(got, [1.0, 0.625], rtol=1e-6)
 
 
-@pytest.mark.parametrize("shapes", [((4, 3), (3,)), ((4, 3), (5, 3)), ((4, 3), (1, 3))])
+@pytest.mark.parametrize(
+    "shapes", [((4, 3), (3,)), ((3,), (4, 3)), ((4, 3), (5, 3)), ((4, 3), (1, 3))]
+)
 def test_a_silent_broadcast_is_refused(shapes):
     with pytest.raises(AssertionError):
         quantile_huber_error(*map(jnp.zeros, shapes))
