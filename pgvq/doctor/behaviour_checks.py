@@ -101,8 +101,8 @@ def termination(lab: Lab) -> Verdict:
     if _right(lab, "termination"):
         return passed("nothing is added to what a terminating step paid")
     return failed(
-        "of two actions that end the episode it prefers the one that pays 1 and ends in "
-        "a state of high value to the one that pays 2 and ends in a bad one"
+        "of two actions that end the episode it prefers the one that pays 1 and ends "
+        "in a state of high value to the one that pays 2 and ends in a bad one"
     )
 
 
@@ -115,8 +115,8 @@ def reset(lab: Lab) -> Verdict:
     if not _right(lab, "truncation"):
         return skipped("it takes a cut for an end, so it reads no next observation")
     return failed(
-        "of two actions that the clock cuts it prefers the one that pays 1 and leads to "
-        "a state worth 0 to the one that leads to a state worth 4"
+        "of two actions that the clock cuts it prefers the one that pays 1 and leads "
+        "to a state worth 0 to the one that leads to a state worth 4"
     )
 
 
@@ -132,10 +132,8 @@ def bootstrap(lab: Lab) -> Verdict:
     if not wrong:
         return passed("one agent step later is discounted once, also past the rollout")
     name = wrong[0]
-    asked = {
-        **{f: v for f, v in TRIALS[name].settings.items()},
-    }
-    told = ", ".join(f"{field}={value:g}" for field, value in asked.items())
+    settings = TRIALS[name].settings
+    told = ", ".join(f"{field}={value:g}" for field, value in settings.items())
     return failed(
         f"with {told}, of 4 after one step and 1 at once, it prefers the "
         f"{'1' if 'short' not in name else '4'} where the other is worth more "
@@ -150,23 +148,23 @@ def unfinished(lab: Lab) -> Verdict:
     if _right(lab, "unfinished"):
         return passed("episodes that the rollout's edge cuts give no short returns")
     return failed(
-        "it prefers 2.4 at once to 4 two steps later (worth 3.2 with discount 0.9); it "
-        "does so if half of the episodes are cut at the rollout's edge and count as over"
+        "it prefers 2.4 at once to 4 two steps later, worth 3.2 with discount 0.9, as "
+        "if the half of the episodes that the rollout's edge cuts were over there"
     )
 
 
 def entropy(lab: Lab) -> Verdict:
-    """Where nothing is paid a bonus on the entropy keeps the policy uniform."""
+    """Where no action is better a bonus on the entropy keeps the policy uniform."""
     learnt = lab.learnt("entropy")
     if learnt is None:
         return skipped("it has no float field entropy_coef that is a leaf")
     share = float(np.max(np.abs(learnt.share[:, 0] - 0.5)) + 0.5)
     if share < 0.8:
         return passed(
-            f"with entropy_coef=1 and no reward no action has more than {share:.0%}"
+            f"with entropy_coef=1 and nothing to choose no action has over {share:.0%}"
         )
     return failed(
-        "with entropy_coef=1 and no reward one of two actions is taken in "
+        "with entropy_coef=1 and nothing to choose one of two actions is taken in "
         f"{share:.0%} of cases"
     )
 

@@ -46,14 +46,14 @@ CHECKS: dict[str, Check] = {
     "evaluation": Check(
         "evaluation leaves training as it is",
         "otherwise how often one looks decides what is learnt",
-        "let `act` change nothing but what it returns, and use only the key it is given",
+        "let `act` change nothing but what it returns, and draw from its key alone",
         state.evaluation,
     ),
     "modes": Check(
         "it acts greedily and as it does while learning",
         "families are compared fairly only if both are played in both ways",
-        "greedy=True: the best known action, no randomness; greedy=False: draw from the "
-        "policy with the given key, independently for each environment",
+        "greedy=True: the best known action, no randomness; greedy=False: draw from "
+        "the policy with the given key, independently for each environment",
         behaviour.modes,
     ),
     "agent steps": Check(
@@ -85,7 +85,7 @@ CHECKS: dict[str, Check] = {
     ),
     "float fields": Check(
         "float fields are sweepable",
-        "a sweep over a leaf is lanes of one program; over a static field, many programs",
+        "values of a leaf are lanes of one program, those of a static field are not",
         "declare it with leaf(...), and decide with jnp.where instead of `if`",
         state.fields,
     ),
@@ -106,8 +106,8 @@ CHECKS: dict[str, Check] = {
         "gradients are clipped by their global norm",
         "a bound on each element lets the norm grow with the network and turns the "
         "gradient's direction",
-        "scale the whole gradient, as optax.clip_by_global_norm does; optax.clip bounds "
-        "elements",
+        "scale the whole gradient, as optax.clip_by_global_norm does; optax.clip "
+        "bounds elements",
         counting.clipping,
     ),
     "learning": Check(
@@ -141,16 +141,16 @@ CHECKS: dict[str, Check] = {
     ),
     "bootstrap": Check(
         "targets bootstrap from the state that followed",
-        "an index off by one in a recursion of returns reads the value of another state",
-        "compare with pgvq.returns.lambda_returns; behind the last row stands the value "
-        "of its next_obs",
+        "an index off by one in a recursion of returns reads another state's value",
+        "compare with pgvq.returns.lambda_returns; behind the last row stands the "
+        "value of its next_obs",
         behaviour.bootstrap,
         ("choice", *(name for name in TRIALS if name.startswith("bootstrap"))),
     ),
     "unfinished episodes": Check(
         "without values, only complete returns are learnt from",
-        "a return that is cut at the rollout's edge, or bootstrapped there from nothing, "
-        "undervalues what pays late",
+        "a return that is cut at the rollout's edge, or bootstrapped there from "
+        "nothing, undervalues what pays late",
         "leave out steps whose episode is still running at the edge "
         "(pgvq.returns.has_ended), or learn values to bootstrap from",
         behaviour.unfinished,
@@ -165,7 +165,7 @@ CHECKS: dict[str, Check] = {
     ),
     "values": Check(
         "values are the expected returns",
-        "a gradient through the target, or through the advantage, moves the values away",
+        "a gradient through the target, or the advantage, moves the values away",
         "jax.lax.stop_gradient around the target and around the advantage",
         behaviour.values,
         ("values",),
@@ -175,6 +175,6 @@ CHECKS: dict[str, Check] = {
         "one NaN in the parameters ends a run; a deviation of zero makes one",
         "divide by what cannot be zero: jnp.std(x) + 1e-8",
         behaviour.finite,
-        ("choice", "entropy", "values"),
+        ("choice", "nothing", "entropy", "values"),
     ),
 }

@@ -1,5 +1,6 @@
 """Checks of what is counted: agent steps, updates, moves of targets, episodes."""
 
+import itertools
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ def steps(lab: Lab) -> Verdict:
     small = lab.small
     if not anatomy.places(lab.series[0]):
         return skipped("its state keeps no environments that could be asked")
+    lived = 0
     for iteration, state in enumerate(lab.series):
         declared = small.initial_steps + iteration * small.steps_per_iteration
         lived = sum(int(np.sum(place.count)) for place in anatomy.places(state))
@@ -108,7 +110,7 @@ def target_network(lab: Lab) -> Verdict:
     if not series[0]:
         return skipped("no copy of its parameters is called a target")
     moved = 0
-    for before, after in zip(series, series[1:], strict=False):
+    for before, after in itertools.pairwise(series):
         moved += any(
             not np.array_equal(x, y)
             for name in before
@@ -186,7 +188,7 @@ def clipping(lab: Lab) -> Verdict:
             f"{largest:.3g}"
         )
     return passed(
-        f"with max_grad_norm={TINY_NORM:g} no mean gradient is longer than {largest:.2g}"
+        f"with max_grad_norm={TINY_NORM:g} the longest mean gradient is {largest:.2g}"
     )
 
 

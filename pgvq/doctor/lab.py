@@ -5,9 +5,9 @@ check asks for it, and asked as much as possible: lanes of one program differ in
 in the values of float fields, and in the decision process that they live in.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ import numpy as np
 from jax import Array
 
 from pgvq.doctor import anatomy
+from pgvq.doctor.once import once
 from pgvq.doctor.probe import NEVER, STATES
 from pgvq.doctor.sizing import (
     AWKWARD,
@@ -88,7 +89,7 @@ class Lab:
         self.algorithm = algorithm
         self.trials = tuple(trials)
 
-    @cached_property
+    @once
     def _awkward(self) -> tuple[Any, Size]:
         algorithm, size = sized(self.algorithm, AWKWARD, WANDER)
         budget = algorithm.initial_steps + COUNTED * algorithm.steps_per_iteration
@@ -110,7 +111,7 @@ class Lab:
         """Those numbers."""
         return self._awkward[1]
 
-    @cached_property
+    @once
     def changed(self) -> dict[str, Any]:
         """The small algorithm with another value in one float field, by that field."""
         return {
@@ -119,7 +120,7 @@ class Lab:
             if (other := _with_another(self.small, name)) is not None
         }
 
-    @cached_property
+    @once
     def lived(self) -> Lived:
         """Seeds and changed fields side by side, a look at each iteration."""
         seeds = [Lane("it", self.small, seed) for seed in range(SEEDS)]
@@ -143,7 +144,7 @@ class Lab:
             metrics.append(known)
         return Lived(lanes, names, snapshots, metrics)
 
-    @cached_property
+    @once
     def series(self) -> list[Any]:
         """States of seed 0 after 0, 1, ... iterations, keys as their data."""
         return [_lane(progress.state, 0) for progress in self.lived.snapshots]
@@ -170,7 +171,7 @@ class Lab:
         with jax.debug_key_reuse(True):
             jax.jit(all_of_it).trace(*keys)
 
-    @cached_property
+    @once
     def alone(self) -> Alone:
         """Seed 1 in programs of its own."""
         small = self.small
@@ -193,10 +194,15 @@ class Lab:
         actions = {mode: np.stack(rows) for mode, rows in acted.items()}
         return Alone(states, actions)
 
-    @cached_property
+    @once
     def school(self) -> "School":
         """Where the trials are learnt."""
         return School(self.algorithm, self.trials)
+
+    def prepare(self) -> None:
+        """Has the trials learnt; what they raise is raised again when one is asked."""
+        with contextlib.suppress(Exception):
+            _ = self.school.learnt
 
     def learnt(self, trial: str) -> Learnt | None:
         """What came of a trial; None where the algorithm lacks the field it turns on."""
@@ -223,12 +229,12 @@ class School:
         ]
         self._program = jax.jit(jax.vmap(self._learn, in_axes=(None, 0, 0)))
 
-    @cached_property
+    @once
     def learnt(self) -> dict[str, Learnt]:
         """What came of each trial."""
         return self._taught(self.iterations)
 
-    @cached_property
+    @once
     def longer(self) -> dict[str, Learnt]:
         """The same after four times as much learning."""
         return self._taught(4 * self.iterations)

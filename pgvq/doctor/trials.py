@@ -1,8 +1,8 @@
 """Small decision processes, each with one question whose answer is known.
 
 The rewards are such that the right treatment makes one action the better one by a wide
-margin, and the fault that the trial is named after the other. So an answer is read from
-the actions alone, whatever learns, and `margin` in a comment is what separates the two.
+margin, and the fault that the trial is about the other. So an answer is read from the
+actions alone, whatever learns.
 """
 
 from collections.abc import Mapping
@@ -81,9 +81,10 @@ RESET = tables(
     clock=1,
 )
 
-# A circle of four agent steps, the length of a rollout. The choices fall into its second
-# and its last row: A pays 4 one step later, B pays 1 at once. With a discount of 0.5 A
-# is worth 2; bootstrapped from the choice itself, or not at all, only the 1 is seen.
+# A circle of four agent steps, the length of a rollout. The choices fall into its
+# second and its last row: A pays 4 one step later, B pays 1 at once. With a discount of
+# 0.5 A is worth 2; bootstrapped from the choice itself, or not at all, only the 1 is
+# seen.
 CIRCLE: Moves = {
     (0, None): (4, 2),
     (1, None): (0, 2),
@@ -110,8 +111,14 @@ UNFINISHED = tables(
     },
 )
 
-# Nothing is ever paid: only the bonus on the entropy has a gradient.
+# Nothing is ever paid: a deviation of zero, which many divide by.
 NOTHING = tables({0: 1.0}, {(0, None): (0, None)})
+
+# A coin pays 1 or -1 whatever is done: only the bonus on the entropy has a say.
+SHRUG = tables(
+    {0: 1.0},
+    {(0, None): (0, {1: 0.5, 2: 0.5}), (1, None): (1, None), (2, None): (-1, None)},
+)
 
 # A coin decides whether state 1, worth 4, or state 2, worth -4, follows.
 COIN = tables(
@@ -135,6 +142,7 @@ TRIALS: dict[str, Trial] = {
     # 0.1 times 4 is less than 1: a step more or less in the discounting shows here.
     "bootstrap, short-sighted": Trial(BOOTSTRAP, {2: B, 5: B}, {"discount": 0.1}),
     "unfinished": Trial(UNFINISHED, {0: A}, {"discount": 0.9}),
-    "entropy": Trial(NOTHING, {}, {"discount": 0.8, "entropy_coef": 1.0}),
+    "nothing": Trial(NOTHING, {}, {"discount": 0.8}),
+    "entropy": Trial(SHRUG, {}, {"discount": 0.8, "entropy_coef": 1.0}),
     "values": Trial(COIN, {}, {"discount": 0.9, "lambda_": 0.0, "entropy_coef": 1.0}),
 }
