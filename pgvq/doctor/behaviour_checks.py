@@ -3,9 +3,10 @@
 import numpy as np
 
 from pgvq.doctor import anatomy
-from pgvq.doctor.lab import ASKED, CLASSES, Lab, Learnt
+from pgvq.doctor.lab import Lab
 from pgvq.doctor.probe import ACTIONS
 from pgvq.doctor.report import Verdict, failed, passed, skipped
+from pgvq.doctor.school import ASKED, CLASSES, Learnt
 from pgvq.doctor.trials import COIN_VALUES, TRIALS
 
 BOOTSTRAPS = tuple(name for name in TRIALS if name.startswith("bootstrap"))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pgvq.doctor import anatomy
-from pgvq.doctor.lab import COUNTED, LOUD, QUIET, TINY_NORM, Lab
+from pgvq.doctor.lab import COUNTED, LOUD, QUIET, TINY_NORM, Lab, lane_of
 from pgvq.doctor.report import Verdict, failed, passed, skipped
 
 LIMIT = 2**24  # the first whole number that float32 cannot count beyond
@@ -64,9 +64,7 @@ def counters(lab: Lab) -> Verdict:
     )
     lanes = lab.lived.lanes
     after, _ = lanes.advance(lanes.from_host(progress._replace(state=state)), 1)
-    for path, value in _scalars(
-        jax.tree.map(lambda x: x[0], lanes.to_host(after).state)
-    ):
+    for path, value in _scalars(lane_of(lanes.to_host(after).state, 0)):
         if path in counted and value != LIMIT + 1 + counted[path][1]:
             return failed(
                 f"past {LIMIT:,} the counter {path} goes up by "
@@ -175,7 +173,7 @@ def clipping(lab: Lab) -> Verdict:
     largest = 0.0
     seen = False
     for progress in lived.snapshots:
-        state = jax.tree.map(lambda x: x[lane], progress.state)
+        state = lane_of(progress.state, lane)
         for adam in anatomy.adams(state):
             seen = True
             squares = [float(np.sum(np.square(x))) for x in jax.tree.leaves(adam.mu)]

@@ -17,43 +17,20 @@ from jax import Array
 
 from pgvq.doctor import anatomy
 from pgvq.doctor.once import once
-from pgvq.doctor.probe import NEVER, STATES
-from pgvq.doctor.sizing import (
-    AWKWARD,
-    LEARNING,
-    Size,
-    learning_iterations,
-    schooling,
-    sized,
-)
-from pgvq.doctor.trials import TRIALS, tables
+from pgvq.doctor.probe import STATES
+from pgvq.doctor.school import ASKED, Learnt, School
+from pgvq.doctor.sizing import AWKWARD, Size, sized
+from pgvq.doctor.trials import TRIALS, WANDER
 from pgvq.lane import TRAINING, Lane, Progress, seed_key
 from pgvq.training import Lanes
-from pgvq.types import InputError, Key, Metrics
+from pgvq.types import InputError, Key
 
 SEEDS = 4  # of the contract
-CLASSES = 3  # seeds that learn each trial
-ASKED = 512  # actions of exploring per state
 COUNTED = 12  # iterations of the contract
 HALF = COUNTED // 2
 QUIET = 3  # iterations before the first episode can end
 LOUD = 8  # after so many none ends any more
 TINY_NORM = 1e-3
-
-# All states are met, each action is paid in some of them, and only the clock ends
-# episodes, after two agent steps, while it runs.
-WANDER = tables(
-    dict.fromkeys(range(STATES), 1 / STATES),
-    {
-        (state, action): (
-            ((state + 3 * action) % STATES) / 2 - 1.0,
-            {(state + 1) % STATES: 0.5, (state + 2) % STATES: 0.5},
-        )
-        for state in range(STATES)
-        for action in range(2)
-    },
-    clock=2,
-)
 
 
 class Lived(NamedTuple):
@@ -72,15 +49,6 @@ class Alone(NamedTuple):
     actions: dict[str, np.ndarray]  # by mode, [2, ASKED], one row per key
 
 
-class Learnt(NamedTuple):
-    """What came of a trial, by seed."""
-
-    actions: np.ndarray  # [CLASSES, S] the greedy ones
-    share: np.ndarray  # [CLASSES, S] of the second action while exploring
-    values: np.ndarray | None  # [CLASSES, S]
-    finite: np.ndarray  # [CLASSES] bool
-
-
 class Lab:
     """Everything that is made of one algorithm; nothing before it is asked for."""
 
@@ -94,7 +62,8 @@ class Lab:
         algorithm, size = sized(self.algorithm, AWKWARD, WANDER)
         budget = algorithm.initial_steps + COUNTED * algorithm.steps_per_iteration
         before = algorithm.initial_steps // size.num_envs
-        world = WANDER.replace(
+        world = dataclasses.replace(
+            WANDER,
             clock_from=jnp.int32(before + QUIET * size.rollout_length),
             clock_until=jnp.int32(before + LOUD * size.rollout_length),
         )
@@ -147,7 +116,7 @@ class Lab:
     @once
     def series(self) -> list[Any]:
         """States of seed 0 after 0, 1, ... iterations, keys as their data."""
-        return [_lane(progress.state, 0) for progress in self.lived.snapshots]
+        return [lane_of(progress.state, 0) for progress in self.lived.snapshots]
 
     def checked_for_keys(self) -> None:
         """Traces everything with JAX's check that no key is used twice.
@@ -195,7 +164,7 @@ class Lab:
         return Alone(states, actions)
 
     @once
-    def school(self) -> "School":
+    def school(self) -> School:
         """Where the trials are learnt."""
         return School(self.algorithm, self.trials)
 
@@ -205,86 +174,12 @@ class Lab:
             _ = self.school.learnt
 
     def learnt(self, trial: str) -> Learnt | None:
-        """What came of a trial; None where the algorithm lacks the field it turns on."""
+        """What came of a trial; None where the algorithm lacks a field for it."""
         return self.school.learnt.get(trial)
 
     def longer(self, trial: str) -> Learnt:
         """The same after four times as much learning."""
         return self.school.longer[trial]
-
-
-class School:
-    """The program in which the trials are learnt."""
-
-    def __init__(self, algorithm: Any, trials: Sequence[str]) -> None:
-        self.algorithm, size = sized(algorithm, LEARNING, WANDER)
-        self.size = size
-        self.iterations = learning_iterations(self.algorithm)
-        fields = anatomy.sweepable(self.algorithm)
-        self.trials = [
-            name
-            for name in trials
-            if all(f in fields for f in TRIALS[name].settings if f != "discount")
-            or name == "values"
-        ]
-        self._program = jax.jit(jax.vmap(self._learn, in_axes=(None, 0, 0)))
-
-    @once
-    def learnt(self) -> dict[str, Learnt]:
-        """What came of each trial."""
-        return self._taught(self.iterations)
-
-    @once
-    def longer(self) -> dict[str, Learnt]:
-        """The same after four times as much learning."""
-        return self._taught(4 * self.iterations)
-
-    def _taught(self, iterations: int) -> dict[str, Learnt]:
-        lanes, seeds = [], []
-        fields = anatomy.sweepable(self.algorithm)
-        for name in self.trials:
-            trial = TRIALS[name]
-            usual = schooling(self.algorithm, iterations, self.size)
-            given = {**usual, **trial.settings}
-            floats = {field: v for field, v in given.items() if field in fields}
-            lane = anatomy.replaced(self.algorithm, env_params=trial.tables, **floats)
-            lanes += [lane] * CLASSES
-            seeds += range(CLASSES)
-        stacked = jax.tree.map(lambda *leaf: jnp.stack(leaf), *lanes)
-        keys = jax.vmap(seed_key, in_axes=(0, None))(jnp.uint32(seeds), TRAINING)
-        out = jax.device_get(self._program(jnp.int32(iterations), stacked, keys))
-        return {
-            name: jax.tree.map(
-                lambda leaf, i=i: leaf[i * CLASSES : (i + 1) * CLASSES], out
-            )
-            for i, name in enumerate(self.trials)
-        }
-
-    def _learn(self, iterations: Array, algorithm: Any, key: Key) -> Learnt:
-        key_init, key_greedy, key_explore = jax.random.split(key, 3)
-        state = jax.lax.fori_loop(
-            0,
-            iterations,
-            lambda _, state: algorithm.iterate(state)[0],
-            algorithm.init(key_init),
-        )
-        obs = anatomy.seen()
-        many = jnp.repeat(obs, ASKED, axis=0)
-        actions = algorithm.act(state, many, key_explore, greedy=False)
-        return Learnt(
-            actions=algorithm.act(state, obs, key_greedy, greedy=True),
-            share=jnp.mean(actions.reshape(STATES, ASKED) == 1, axis=1),
-            values=anatomy.values(algorithm, state, obs),
-            finite=jnp.all(
-                jnp.array(
-                    [
-                        jnp.all(jnp.isfinite(leaf))
-                        for leaf in jax.tree.leaves(state)
-                        if jnp.issubdtype(leaf.dtype, jnp.floating)
-                    ]
-                )
-            ),
-        )
 
 
 def _with_another(algorithm: Any, name: str) -> Any:
@@ -299,8 +194,6 @@ def _with_another(algorithm: Any, name: str) -> Any:
     return None
 
 
-def _lane(tree: Any, lane: int) -> Any:
+def lane_of(tree: Any, lane: int) -> Any:
+    """One lane's part of a tree with leaves `[L, ...]`."""
     return jax.tree.map(lambda leaf: leaf[lane], tree)
-
-
-__all__ = ["NEVER", "Alone", "Lab", "Learnt", "Lived", "Metrics"]

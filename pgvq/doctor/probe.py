@@ -89,7 +89,7 @@ class Probe(environment.Environment):
         )
         return self.observe(None, state, None, params), state
 
-    def step_env(self, key: Key, state: Any, action: Array, params: Any) -> Any:
+    def step_env(self, key: Key, state: Any, action: Any, params: Any) -> Any:
         after = state.replace(
             where=draw(key, params.follows[state.where, action]),
             time=state.time + 1,
@@ -103,7 +103,9 @@ class Probe(environment.Environment):
         runs = (state.count > params.clock_from) & (state.count <= params.clock_until)
         return runs & (state.time >= params.max_steps_in_episode)
 
-    def step(self, key: Key, state: Any, action: Any, params: Any = None) -> Any:
+    def step(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, key: Key, state: Any, action: Any, params: Any = None
+    ) -> Any:
         """As gymnax does it, with the count and the trail carried over resets."""
         obs, after, *rest = super().step(key, state, action, params)
         # Numbers to the base of three: no two short sequences of actions are equal.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pgvq.doctor import anatomy
-from pgvq.doctor.lab import COUNTED, HALF, SEEDS, Lab
+from pgvq.doctor.lab import COUNTED, HALF, SEEDS, Lab, lane_of
 from pgvq.doctor.report import Verdict, failed, passed, skipped
 
 LARGEST = 4e9  # bytes of one lane's state at the defaults
@@ -87,7 +87,7 @@ def seeds(lab: Lab) -> Verdict:
 def alone(lab: Lab) -> Verdict:
     """Seed 1 in a program of its own against seed 1 among its neighbours."""
     for number, state in enumerate(lab.alone.states):
-        batch = jax.tree.map(lambda x: x[1], lab.lived.snapshots[number].state)
+        batch = lane_of(lab.lived.snapshots[number].state, 1)
         path = _different(jax.tree.map(_plain, state), batch, 1e-4)
         if path:
             return failed(
@@ -136,15 +136,12 @@ def fields(lab: Lab) -> Verdict:
                 f"one program{_place(error)}"
             )
     lived = lab.lived
-    last = lived.snapshots[-1].state
-    idle = [
-        name
-        for name in lab.changed
-        if not _different(
-            jax.tree.map(lambda x: x[0], last),
-            jax.tree.map(lambda x, i=lived.names.index(name): x[i], last),
-        )
-    ]
+    usual = lane_of(lived.snapshots[-1].state, 0)
+    idle = []
+    for name in lab.changed:
+        changed = lane_of(lived.snapshots[-1].state, lived.names.index(name))
+        if not _different(usual, changed):
+            idle.append(name)
     static = anatomy.static_floats(lab.small)
     hints = [
         f"nothing here turned on {', '.join(idle)}" if idle else "",
@@ -222,13 +219,10 @@ def _different(one: Any, other: Any, tolerance: float = 0.0) -> str:
 
 def _bytes(algorithm: Any, lanes: int | None = None) -> int:
     """Bytes of the state, of one lane or of several under `vmap`."""
-    keys = (
-        jax.random.key(0)
-        if lanes is None
-        else jax.random.split(jax.random.key(0), lanes)
-    )
-    init = algorithm.init if lanes is None else jax.vmap(algorithm.init)
-    leaves = jax.tree.leaves(jax.eval_shape(init, keys))
+    key, init = jax.random.key(0), algorithm.init
+    if lanes is not None:
+        key, init = jax.random.split(key, lanes), jax.vmap(init)
+    leaves = jax.tree.leaves(jax.eval_shape(init, key))
     return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
 
 

@@ -127,6 +127,21 @@ COIN = tables(
 )
 COIN_VALUES = {0: 0.0, 1: 4.0, 2: -4.0}
 
+# All states are met, each action is paid in some of them, and only the clock ends
+# episodes, after two agent steps, while it runs.
+WANDER = tables(
+    dict.fromkeys(range(STATES), 1 / STATES),
+    {
+        (state, action): (
+            ((state + 3 * action) % STATES) / 2 - 1.0,
+            {(state + 1) % STATES: 0.5, (state + 2) % STATES: 0.5},
+        )
+        for state in range(STATES)
+        for action in range(2)
+    },
+    clock=2,
+)
+
 TRIALS: dict[str, Trial] = {
     "choice": Trial(CHOICE, {0: A, 1: B}, {"discount": 0.8}),
     "truncation": Trial(TRUNCATION, {0: B}, {"discount": 0.8}),
