@@ -19,13 +19,16 @@ from pgvq.networks import (
 )
 from pgvq.types import InputError
 
+pytestmark = pytest.mark.usefixtures("light_compilation")
+
 OBS = jax.random.normal(jax.random.key(1), (5, 3, 2))  # [N, *O] with *O = (3, 2)
 
 
-def made(network):
-    """A network's parameters, and its output for `OBS`."""
-    params = network.init(jax.random.key(0), OBS[:1])
-    return params, network.apply(params, OBS)
+@partial(jax.jit, static_argnums=0)
+def made(network, *more):
+    """A network's parameters, and its output for `OBS` and what else it reads."""
+    outputs, params = network.init_with_output(jax.random.key(0), OBS, *more)
+    return params, outputs
 
 
 def test_q_network_gives_a_value_per_action():
@@ -70,8 +73,8 @@ def test_the_first_policy_is_uniform_and_the_first_values_are_zero():
 
 def test_whole_number_observations_are_read():
     obs = jnp.ones((2, 3), dtype=jnp.int32)
-    params = MLP((4,)).init(jax.random.key(0), obs)
-    assert MLP((4,)).apply(params, obs).dtype == jnp.float32
+    output = jax.eval_shape(MLP((4,)).init_with_output, jax.random.key(0), obs)[0]
+    assert output.dtype == jnp.float32
 
 
 def test_apply_over_time_is_the_network_step_by_step():
@@ -135,7 +138,7 @@ def recurrent():
     network = RecurrentActorCritic(MLP((8,)), 4, width=6)
     obs = jax.random.normal(jax.random.key(2), (5, 3, 2))
     memory = jax.random.normal(jax.random.key(3), (3, 6))
-    params = network.init(jax.random.key(0), obs[0], memory)
+    params = jax.jit(network.init)(jax.random.key(0), obs[0], memory)
     for head in ("logits", "value"):
         params["params"][head]["kernel"] *= 100
     return network, params, obs, memory
@@ -206,9 +209,7 @@ def test_only_the_memory_is_scanned(recurrent):
 
 def test_the_first_recurrent_policy_is_uniform_and_its_values_zero():
     network = RecurrentActorCritic(MLP((64, 64)), 6)
-    memory = jnp.zeros((5, 64))
-    params = network.init(jax.random.key(0), OBS, memory)
-    logits, value, _ = network.apply(params, OBS, memory)
+    _, (logits, value, _) = made(network, jnp.zeros((5, 64)))
     np.testing.assert_allclose(jax.nn.softmax(logits), 1 / 6, atol=0.02)
     np.testing.assert_allclose(value, 0, atol=0.1)
 
