@@ -29,6 +29,30 @@ def load_experiment(given: str) -> Loaded:
     Raises:
         InputError: the file is not there, does not run, or defines no `experiment`.
     """
+    path, text = _read(given)
+    return Loaded(execute(text, str(path)), text)
+
+
+def load_module(given: str) -> types.ModuleType:
+    """What a Python file defines; found and run as `load_experiment` does.
+
+    Raises:
+        InputError: the file is not there, or does not run.
+    """
+    path, text = _read(given)
+    return _run(text, str(path))
+
+
+def execute(text: str, where: str) -> Experiment:
+    """The `experiment` that a program text defines; `where` names it in errors.
+
+    Raises:
+        InputError: the text does not run, or defines no `experiment`.
+    """
+    return _experiment_of(_run(text, where), where)
+
+
+def _read(given: str) -> tuple[Path, str]:
     path = _find(given)
     try:
         text = path.read_text(encoding="utf-8")
@@ -39,15 +63,10 @@ def load_experiment(given: str) -> Loaded:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return Loaded(execute(text, str(path)), text)
+    return path, text
 
 
-def execute(text: str, where: str) -> Experiment:
-    """The `experiment` that a program text defines; `where` names it in errors.
-
-    Raises:
-        InputError: the text does not run, or defines no `experiment`.
-    """
+def _run(text: str, where: str) -> types.ModuleType:
     module = types.ModuleType("pgvq_experiment_file")
     module.__file__ = where
     # Dataclasses of the file look their own module up by its name.
@@ -66,7 +85,7 @@ def execute(text: str, where: str) -> Experiment:
         line = f", line {own[-1]}" if own else ""
         said = one_line(error)
         raise InputError(f"{where}{line}: {type(error).__name__}: {said}") from error
-    return _experiment_of(module, where)
+    return module
 
 
 def _experiment_of(module: types.ModuleType, where: str) -> Experiment:

@@ -12,6 +12,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
+from pgvq.envs import num_states, state_index
 from pgvq.types import Key
 
 STATES, ACTIONS = 6, 2
@@ -117,3 +118,13 @@ def draw(key: Key, chances: Array) -> Array:
     """An index of `chances [S]` with those chances: `[]` int32. Consumes `key`."""
     above = jax.random.uniform(key) >= jnp.cumsum(chances)
     return jnp.minimum(jnp.sum(above), STATES - 1).astype(jnp.int32)
+
+
+@num_states.register
+def _(env: Probe) -> int:
+    return STATES
+
+
+@state_index.register
+def _(env: Probe, obs: Array) -> Array:
+    return jnp.argmax(obs, axis=-1).astype(jnp.int32)

@@ -1,0 +1,169 @@
+"""`pgvq doctor`: an algorithm is examined, and told what is wrong in plain words."""
+
+import contextlib
+import difflib
+import importlib
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from pgvq import envs
+from pgvq.algorithms import ALGORITHMS
+from pgvq.cli.listing import algorithm_class, say
+from pgvq.cli.loading import load_module
+from pgvq.doctor import CHECKS, Check, Finding, Report, examine
+from pgvq.envs.checks import check_choice
+from pgvq.experiment import check_algorithm
+from pgvq.files import one_line
+from pgvq.plugins import ALGORITHM_PLUGINS, plugins
+from pgvq.types import InputError
+
+INDENT = 9  # below the outcomes, the longest of which is "skipped"
+STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim"}
+
+
+def visit(target: str, env: str | None, console: Console) -> int:
+    """Examines and prints; returns the exit status: 1 if something failed.
+
+    Args:
+        target: `FILE.py:CLASS`, `package.module:CLASS` or an algorithm's name.
+        env: the name of an environment to give the algorithm; its own unless given.
+        console: where to.
+
+    Raises:
+        InputError: there is no such algorithm, or it cannot be made.
+    """
+    changes = {} if env is None else {"env": envs.make(env)[0]}
+    algorithm = made(find(target), changes)
+    name = type(algorithm).__name__
+    say(console, f"{name}: {len(CHECKS)} checks, half a minute on two cores")
+    status = console.status("") if console.is_terminal else None
+
+    def begins(_: str, check: Check) -> None:
+        if status is not None:
+            status.update(f"{check.title} ...")
+
+    with status or contextlib.nullcontext():
+        report = examine(
+            algorithm, begins=begins, ended=lambda finding: tell(finding, console)
+        )
+    say(console, summary(report), style="bold")
+    return 0 if report.healthy else 1
+
+
+def find(target: str) -> Any:
+    """The class that a target names.
+
+    Raises:
+        InputError: it names none, with the nearest name.
+    """
+    place, colon, name = target.rpartition(":")
+    if not colon and not target.endswith(".py"):
+        known = [*ALGORITHMS, *plugins(ALGORITHM_PLUGINS)]
+        if target not in known and "." in target:
+            raise InputError(
+                f"{target} names no class; give {target}:CLASS, as in "
+                "my_algorithm.py:MyAlgorithm"
+            )
+        check_choice("algorithm", target, known)
+        return algorithm_class(target)
+    module = _module(place or target)
+    if not colon:
+        return _only(target, module)
+    if name not in module.__dict__:
+        near = difflib.get_close_matches(name, _classes(module) or dir(module), n=1)
+        there = ", ".join(_classes(module)) or "no algorithm"
+        hint = f"did you mean {near[0]}?" if near else f"there is {there}"
+        raise InputError(f"{place} defines no {name!r}; {hint}")
+    return module.__dict__[name]
+
+
+def made(found: Any, changes: dict[str, Any]) -> Any:
+    """An algorithm of a class, with the defaults of its other fields.
+
+    Raises:
+        InputError: it is no algorithm, or its defaults do not make one.
+    """
+    name = getattr(found, "__name__", type(found).__name__)
+    if not isinstance(found, type):
+        raise InputError(
+            f"{name} is a {type(found).__name__} and no class; name the class that "
+            "implements init, iterate and act"
+        )
+    try:
+        algorithm = found(**changes)
+    except InputError as error:
+        raise InputError(f"the defaults of {name} do not fit: {error}") from error
+    except Exception as error:  # whatever a user's own constructor raises
+        raise InputError(
+            f"{name}({', '.join(changes)}) cannot be made "
+            f"({type(error).__name__}: {one_line(error)}); derive it from "
+            "RolloutAlgorithm, write every abstract method and give every field a "
+            "default"
+        ) from error
+    check_algorithm(name, algorithm)
+    return algorithm
+
+
+def tell(finding: Finding, console: Console) -> None:
+    """Prints a finding; of one that failed also why it matters and what to do."""
+    outcome = Text(f"{finding.outcome:<{INDENT}}", STYLES[finding.outcome])
+    console.print(outcome + Text(finding.title), highlight=False, soft_wrap=True)
+    lines = [finding.found]
+    if finding.outcome == "failed":
+        lines = [
+            f"found: {finding.found}",
+            f"why it matters: {finding.why}",
+            f"what to do: {finding.remedy}",
+        ]
+    for line in lines:
+        style = "" if finding.outcome == "failed" else "dim"
+        console.print(Padding(Text(line, style), (0, 0, 0, INDENT)), highlight=False)
+
+
+def summary(report: Report) -> str:
+    """How many passed, failed and were skipped, and the seconds."""
+    outcomes = [finding.outcome for finding in report.findings]
+    counts = [f"{outcomes.count(what)} {what}" for what in STYLES]
+    verdict = "healthy" if report.healthy else "needs work"
+    return f"{report.subject} {verdict}: {', '.join(counts)} in {report.seconds:.0f} s"
+
+
+def _module(place: str) -> types.ModuleType:
+    """A file or an importable module."""
+    if place.endswith(".py") or Path(place).is_file():
+        return load_module(place)
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as `python -m` looks beside where one stands
+    try:
+        return importlib.import_module(place)
+    except Exception as error:  # whatever a user's own module does when imported
+        raise InputError(
+            f"{place} cannot be imported ({type(error).__name__}: {one_line(error)}); "
+            "give a file, FILE.py:CLASS, or a module that Python finds"
+        ) from error
+
+
+def _classes(module: types.ModuleType) -> list[str]:
+    """Names of the classes that a module itself defines."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+
+
+def _only(target: str, module: types.ModuleType) -> Any:
+    """The class of a file that defines a single algorithm."""
+    names = [
+        name for name in _classes(module) if hasattr(vars(module)[name], "iterate")
+    ]
+    if len(names) != 1:
+        there = f"there are {', '.join(names)}" if names else "it defines none"
+        raise InputError(f"name the class, as in {target}:MyAlgorithm; {there}")
+    return vars(module)[names[0]]
