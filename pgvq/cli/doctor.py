@@ -160,10 +160,9 @@ def _classes(module: types.ModuleType) -> list[str]:
 
 def _only(target: str, module: types.ModuleType) -> Any:
     """The class of a file that defines a single algorithm."""
-    names = [
-        name for name in _classes(module) if hasattr(vars(module)[name], "iterate")
-    ]
+    held = vars(module)
+    names = [name for name in _classes(module) if hasattr(held[name], "iterate")]
     if len(names) != 1:
         there = f"there are {', '.join(names)}" if names else "it defines none"
         raise InputError(f"name the class, as in {target}:MyAlgorithm; {there}")
-    return vars(module)[names[0]]
+    return held[names[0]]

@@ -16,6 +16,12 @@ CHECKS: dict[str, Check] = {
         "make the leaf in `init` with its dtype, as in jnp.int32(0), and keep it",
         state.stable,
     ),
+    "float fields": Check(
+        "float fields are sweepable",
+        "values of a leaf are lanes of one program, those of a static field are not",
+        "declare it with leaf(...), and decide with jnp.where instead of `if`",
+        state.fields,
+    ),
     "keys": Check(
         "no random key is used twice",
         "numbers drawn twice from a key are the same numbers: the coin that decides to "
@@ -82,12 +88,6 @@ CHECKS: dict[str, Check] = {
         "of the period and the steps of an iteration",
         "count updates one by one and compare in each of them",
         counting.target_network,
-    ),
-    "float fields": Check(
-        "float fields are sweepable",
-        "values of a leaf are lanes of one program, those of a static field are not",
-        "declare it with leaf(...), and decide with jnp.where instead of `if`",
-        state.fields,
     ),
     "memory": Check(
         "memory per lane",

@@ -81,6 +81,15 @@ class Lab:
         return self._awkward[1]
 
     @once
+    def own(self) -> tuple[Any, str]:
+        """It on its own environment; where that does not fit, the small one, and why."""
+        try:
+            jax.eval_shape(self.algorithm.init, jax.random.key(0))
+        except InputError as error:
+            return self.small, str(error)
+        return self.algorithm, ""
+
+    @once
     def changed(self) -> dict[str, Any]:
         """The small algorithm with another value in one float field, by that field."""
         return {

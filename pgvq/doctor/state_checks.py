@@ -17,23 +17,28 @@ LARGEST = 4e9  # bytes of one lane's state at the defaults
 
 def stable(lab: Lab) -> Verdict:
     """Structure, shapes, dtypes and weak types of the state before and after."""
-    before = jax.eval_shape(lab.small.init, jax.random.key(0))
-    after, _ = jax.eval_shape(lab.small.iterate, before)
-    if jax.tree.structure(before) != jax.tree.structure(after):
-        return failed(
-            "`iterate` returns a state of another structure than it got: "
-            f"{jax.tree.structure(after)} instead of {jax.tree.structure(before)}"
-        )
+    own, _ = lab.own
+    for algorithm in [lab.small] if own is lab.small else [lab.small, own]:
+        if wrong := _changed(algorithm):
+            return failed(f"{wrong}, on {algorithm.env.name}")
+    count = len(jax.tree.leaves(jax.eval_shape(lab.small.init, jax.random.key(0))))
+    names = " and ".join(dict.fromkeys([lab.small.env.name, own.env.name]))
+    return passed(f"{count} leaves come out as they went in, on {names}")
+
+
+def _changed(algorithm: Any) -> str:
+    """What of the state `iterate` changes in kind; empty if nothing."""
+    before = jax.eval_shape(algorithm.init, jax.random.key(0))
+    after, _ = jax.eval_shape(algorithm.iterate, before)
+    structures = jax.tree.structure(before), jax.tree.structure(after)
+    if structures[0] != structures[1]:
+        return f"the state {structures[0]} comes out as {structures[1]}"
     for (path, old), (_, new) in zip(_leaves(before), _leaves(after), strict=True):
-        if (old.shape, old.dtype, old.weak_type) != (
-            new.shape,
-            new.dtype,
-            new.weak_type,
-        ):
-            return failed(
+        if _aval(old) != _aval(new):
+            return (
                 f"the leaf {path} goes in as {_aval(old)} and comes out as {_aval(new)}"
             )
-    return passed(f"{len(jax.tree.leaves(before))} leaves come out as they went in")
+    return ""
 
 
 def keys(lab: Lab) -> Verdict:
@@ -126,16 +131,14 @@ def evaluation(lab: Lab) -> Verdict:
 def fields(lab: Lab) -> Verdict:
     """Every float field as a leaf with another value, in the same program."""
     names = anatomy.sweepable(lab.small)
-    for name in names:
-        value = jnp.asarray(getattr(lab.small, name), jnp.float32)
-        try:
-            jax.eval_shape(lambda v, name=name: _one(lab.small, name, v), value)
-        except jax.errors.ConcretizationTypeError as error:
-            return failed(
-                f"{name} decides something in Python, so its values cannot be lanes of "
-                f"one program{_place(error)}"
-            )
-    lived = lab.lived
+    try:
+        lived = lab.lived
+    except jax.errors.ConcretizationTypeError as error:
+        name = next((name for name in names if _decides(lab.small, name)), "a field")
+        return failed(
+            f"{name} decides something in Python, so its values cannot be lanes of "
+            f"one program{_place(error)}"
+        )
     usual = lane_of(lived.snapshots[-1].state, 0)
     idle = []
     for name in lab.changed:
@@ -155,9 +158,10 @@ def fields(lab: Lab) -> Verdict:
 
 def memory(lab: Lab) -> Verdict:
     """Bytes of the state at the defaults, of two lanes, and with another capacity."""
-    lane = _bytes(lab.algorithm)
-    two = _bytes(lab.algorithm, lanes=2)
-    text = f"{_size(lane)} per lane at the defaults, {_size(10 * lane)} for 10 seeds"
+    own, unfit = lab.own
+    lane, two = _bytes(own), _bytes(own, lanes=2)
+    where = f"on a probe ({unfit})" if unfit else f"at the defaults on {own.env.name}"
+    text = f"{_size(lane)} per lane {where}, {_size(10 * lane)} for 10 seeds"
     if two != 2 * lane:
         return failed(f"one lane takes {_size(lane)} and two take {_size(two)}")
     if lane > LARGEST:
@@ -173,9 +177,18 @@ def memory(lab: Lab) -> Verdict:
     return passed(text)
 
 
-def _one(algorithm: Any, name: str, value: Any) -> Any:
-    changed = anatomy.replaced(algorithm, **{name: value})
-    return changed.iterate(changed.init(jax.random.key(0)))
+def _decides(algorithm: Any, name: str) -> bool:
+    """Whether a field alone, as a traced value, already breaks tracing."""
+
+    def one(value: Any) -> Any:
+        changed = anatomy.replaced(algorithm, **{name: value})
+        return changed.iterate(changed.init(jax.random.key(0)))
+
+    try:
+        jax.eval_shape(one, jnp.float32(getattr(algorithm, name)))
+    except jax.errors.ConcretizationTypeError:
+        return True
+    return False
 
 
 def _leaves(tree: Any) -> list[tuple[str, Any]]:
