@@ -7,11 +7,10 @@ import pytest
 
 from pgvq import Experiment
 from pgvq.cli.loading import execute
-from pgvq.runner import run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIBRARY, SWEEPS, NEW_ALGORITHM = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+LIBRARY, SWEEPS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_library_example_trains_and_prints_scores(capsys):
@@ -35,15 +34,6 @@ def test_the_example_of_sweeps_is_an_experiment():
     wanted = [(name, 0) for name in experiment.variants]
     batches = experiment.batches(wanted)
     assert sorted(len(lanes) for lanes in batches) == [1, 1, 1, 4]  # as the text says
-
-
-def test_the_new_algorithm_learns():
-    experiment = execute(NEW_ALGORITHM, "README.md")
-    short = experiment.replace(seeds=2, evaluations=2, games=5, steps=60_000)
-    results = run(short)
-    scores = results.evaluations.groupby("agent_steps")["score"].mean()
-    assert scores.iloc[-1] > 40  # uniform play balances for about 22 steps
-    assert not results.training["diverged"].any()
 
 
 LINKS = set(re.findall(r"\]\(([^):]+)\)", README))

@@ -13,7 +13,7 @@ from jax import Array
 
 from pgvq import Experiment, make
 from pgvq.algorithms.base import leaf, static
-from pgvq.returns import lambda_returns
+from pgvq.returns import has_ended, lambda_returns
 from pgvq.rollout import World, init_world, rollout
 from pgvq.types import Key, Metrics
 
@@ -82,9 +82,11 @@ class MyAlgorithm(struct.PyTreeNode):
             self.env, params, policy, state.world, key_rollout, self.rollout_length
         )
         ended = (batch.terminated, batch.truncated)
-        nothing = jnp.zeros_like(batch.reward)  # is known of what follows a cut
+        nothing = jnp.zeros_like(batch.reward)  # there are no values to bootstrap from
         returns = lambda_returns(batch.reward, nothing, *ended, self.discount, 1.0)
-        fitness = returns.mean(axis=0)  # [N]
+        complete = has_ended(*ended)  # [T, N]: the episode's end was seen
+        count = jnp.maximum(complete.sum(axis=0), 1)
+        fitness = jnp.sum(returns * complete, axis=0) / count  # [N]
         score = (fitness - fitness.mean()) / (fitness.std() + 1e-8)
         step = jnp.tensordot(score, noise, axes=1) / self.num_envs
         weights = state.weights + self.learning_rate * step
