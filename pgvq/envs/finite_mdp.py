@@ -234,16 +234,18 @@ def optimal_values(
 ) -> np.ndarray:
     """Optimal action values Q* [S, A], by policy iteration (Howard 1960).
 
-    Exact but for rounding: no action is better than the policy's by more than 1e-12.
+    Exact but for rounding: it ends where no action is better than the policy's by more
+    than 1e-12, or where a gain is so small that rounding swallows it.
     Arguments and errors as of `policy_values`.
     """
-    greedy = rewards.argmax(1)
+    greedy, total = rewards.argmax(1), -np.inf
     while True:
         policy = np.eye(rewards.shape[1])[greedy]
         values = policy_values(transitions, rewards, terminations, discount, policy)
         gains = values.max(1) - (policy * values).sum(1)
-        if gains.max() <= 1e-12:
+        if gains.max() <= 1e-12 or values.sum() <= total:
             return values
+        total = values.sum()
         greedy = np.where(gains > 1e-12, values.argmax(1), greedy)
 
 

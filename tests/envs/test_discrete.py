@@ -90,7 +90,7 @@ def test_different_observations_have_different_numbers(case):
     assert len(np.unique(index)) == distinct  # one observation for a number
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["mdp", "catch", "deep_sea"])
 def test_every_observation_of_an_episode_is_one_of_these(case):
     env, views = CASES[case]
     known = {np.asarray(view, np.float32).tobytes() for view in views(env)}

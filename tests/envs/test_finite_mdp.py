@@ -56,6 +56,14 @@ def test_policy_iteration_agrees_with_value_iteration(seed, discount):
     np.testing.assert_allclose(exact, values, atol=1e-9)
 
 
+def test_policy_iteration_ends_where_rounding_is_larger_than_the_gains():
+    for seed in range(20):
+        tables = random_mdp(seed, 12, 4, termination=0).tables
+        values = optimal_values(*tables, 1 - 1e-9)
+        onward = tables[1] + (1 - 1e-9) * tables[0] @ values.max(1)
+        np.testing.assert_allclose(values, onward, rtol=1e-6)
+
+
 def test_no_policy_beats_the_optimal_values():
     tables = random_mdp(3).tables
     best = optimal_values(*tables, 0.9)

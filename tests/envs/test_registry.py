@@ -146,6 +146,13 @@ def test_the_discrete_ones_are_listed_in_gymnaxs_order():
     assert left == {*UNLISTED, "Reacher-misc", "Swimmer-misc"}
 
 
+def test_one_that_downloads_is_not_made_to_be_listed(monkeypatch):
+    made = []
+    monkeypatch.setattr("pgvq.envs.registry.make", made.append)
+    assert made == discrete_environments()
+    assert not set(UNLISTED) & set(made)
+
+
 def test_one_that_cannot_be_made_is_left_out_and_explained(monkeypatch):
     def download():
         raise OSError("no network")
