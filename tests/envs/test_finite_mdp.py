@@ -57,8 +57,11 @@ def test_policy_iteration_agrees_with_value_iteration(seed, discount):
 
 
 def test_policy_iteration_ends_where_rounding_is_larger_than_the_gains():
-    for seed in range(20):
-        tables = random_mdp(seed, 12, 4, termination=0).tables
+    for seed in range(20):  # every action twice, so that rounding alone decides
+        tables = [
+            np.repeat(table, 2, axis=1)
+            for table in random_mdp(seed, 12, 2, termination=0).tables
+        ]
         values = optimal_values(*tables, 1 - 1e-9)
         onward = tables[1] + (1 - 1e-9) * tables[0] @ values.max(1)
         np.testing.assert_allclose(values, onward, rtol=1e-6)
