@@ -17,6 +17,7 @@ from pgvq.algorithms import (
     SAC,
     ActorCritic,
     RolloutAlgorithm,
+    Tabular,
 )
 from pgvq.envs import Pong, make
 from pgvq.experiment import Experiment, sweep
@@ -38,6 +39,7 @@ __all__ = [
     "Pong",
     "Results",
     "RolloutAlgorithm",
+    "Tabular",
     "load",
     "make",
     "run",

@@ -12,6 +12,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
+from pgvq.envs import num_states, state_index
 from pgvq.types import Key
 
 
@@ -157,3 +158,16 @@ class Rally(Probe):
     """Never ends and never stops paying: only a cap can finish it."""
 
     length, clock = 0, 1_000_000_000
+
+
+# For tabular methods: a state is the time since the reset and whether the number is
+# even, which decides how the episode ends.
+@num_states.register
+def _(env: Numbered) -> int:
+    return 12
+
+
+@state_index.register
+def _(env: Numbered, obs: Array) -> Array:
+    number, time = obs[..., 0] * 2**14, obs[..., 1]
+    return (2 * jnp.clip(time, 0, 5) + number % 2).astype(jnp.int32)

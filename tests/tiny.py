@@ -26,5 +26,6 @@ EXTRA: dict[str, dict[str, Any]] = {
 
 def tiny(name: str, **changes: Any) -> Algorithm:
     """The algorithm of that name, on `Numbered` unless told otherwise."""
-    settings = {"env": Numbered(), **COMMON, **EXTRA.get(name, {}), **changes}
+    common = {k: v for k, v in COMMON.items() if hasattr(ALGORITHMS[name], k)}
+    settings = {"env": Numbered(), **common, **EXTRA.get(name, {}), **changes}
     return ALGORITHMS[name](**settings)

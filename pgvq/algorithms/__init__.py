@@ -7,6 +7,7 @@ from pgvq.algorithms.ppo import PPO
 from pgvq.algorithms.pqn import PQN
 from pgvq.algorithms.reinforce import REINFORCE
 from pgvq.algorithms.sac import SAC
+from pgvq.algorithms.tabular import Tabular
 
 # From one family to the other, a rung at a time.
 ALGORITHMS: dict[str, type] = {
@@ -16,6 +17,7 @@ ALGORITHMS: dict[str, type] = {
     "sac": SAC,
     "dqn": DQN,
     "pqn": PQN,
+    "tabular": Tabular,
 }
 
 __all__ = [
@@ -28,4 +30,5 @@ __all__ = [
     "ActorCritic",
     "Algorithm",
     "RolloutAlgorithm",
+    "Tabular",
 ]

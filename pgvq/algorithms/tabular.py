@@ -13,10 +13,11 @@ from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.envs import num_states, state_index
+from pgvq.envs import make, num_states, state_index
 from pgvq.exploration import epsilon_greedy
 from pgvq.losses import action_value, expected_value, greedy_value
 from pgvq.returns import one_step_returns
@@ -41,6 +42,7 @@ class Tabular(RolloutAlgorithm, kw_only=True):
     family: ClassVar[str] = "Q-learning"
     needs_discrete_states: ClassVar[bool] = True
 
+    env: Environment = static(make("Catch-bsuite")[0], "the environment")
     num_envs: int = static(8, "environments side by side, N")
     rollout_length: int = static(16, "agent steps per environment and iteration, T")
     rule: Literal["q_learning", "sarsa", "expected_sarsa"] = static(

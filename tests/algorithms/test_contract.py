@@ -11,7 +11,7 @@ import pytest
 from probes import Numbered
 from tiny import tiny
 
-from pgvq.algorithms import ALGORITHMS, Algorithm
+from pgvq.algorithms import ALGORITHMS, Algorithm, Tabular
 from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
@@ -123,6 +123,8 @@ def test_init_differs_with_the_key_and_repeats_with_it(algorithm):
 
     first, again, other = beginning(0), beginning(0), beginning(1)
     assert all((x == y).all() for x, y in zip(first, again, strict=True))
+    if isinstance(algorithm, Tabular):
+        return  # a table begins with one number everywhere
     assert any((x != y).any() for x, y in zip(first, other, strict=True))
 
 
