@@ -167,6 +167,9 @@ BAD = [
 
 @pytest.mark.parametrize(("field", "value"), BAD)
 def test_bad_fields_are_refused_with_their_value(algorithm, field, value):
+    if not hasattr(algorithm, field):
+        assert isinstance(algorithm, Tabular)  # it has no network to clip
+        return
     with pytest.raises(InputError, match=field) as caught:
         algorithm.replace(**{field: value})
     assert repr(value) in str(caught.value)
