@@ -127,8 +127,10 @@ def package(workplace, monkeypatch):
     (info / "METADATA").write_text(metadata)
     (text,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
     points = text.replace("project.entry-points.", "").replace('"', "")
-    broken = "\nbroken = my_package.nothing:Here\ndqn = my_package.nothing:Here\n"
-    points = points.replace("\n\n", broken + "not_one = math:pi\n\n")
+    other = "\nbroken = my_package.nothing:Here\nnot_one = math:pi\n\n"
+    points = points.replace("\n\n", other)
+    taken = "algorithms]\ndqn = my_package.algorithms:AverageBaseline\n"
+    points = points.replace("algorithms]\n", taken)
     (info / "entry_points.txt").write_text(points)
     monkeypatch.syspath_prepend(folder)
     yield workplace
