@@ -269,7 +269,14 @@ def _fields(algorithm: Any) -> dict[str, Any]:
 
 
 def describe_value(value: Any) -> str:
-    """One line on a network or an environment, the same in every process."""
+    """One line on a network or an environment, the same in every process.
+
+    An object that does not say what it is made of is described by its attributes.
+    """
+    if type(value).__repr__ is object.__repr__:
+        made = (f"{name}={part!r}" for name, part in sorted(vars(value).items()))
+        value = f"{type(value).__name__}({', '.join(made)})"
+        return re.sub(r" at 0x[0-9a-f]+", "", " ".join(value.split()))
     return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.types import Key
+from pgvq.types import InputError, Key
 
 
 def shuffled_indices(
@@ -20,9 +20,15 @@ def shuffled_indices(
 
     Returns:
         `[E * M, R / M]` int32: the M rows of one epoch name every row once.
+
+    Raises:
+        InputError: where `num_minibatches` does not divide `count`.
     """
     if count % num_minibatches:
-        raise ValueError(f"{num_minibatches} minibatches do not divide {count} rows")
+        raise InputError(
+            f"num_minibatches={num_minibatches} must divide the number of rows = "
+            f"{count}, so that an epoch uses every row once; use one of its divisors"
+        )
     keys = jax.random.split(key, num_epochs)
     orders = jax.vmap(lambda key: jax.random.permutation(key, count))(keys)
     return orders.astype(jnp.int32).reshape(num_epochs * num_minibatches, -1)

@@ -78,7 +78,7 @@ def test_options_change_the_experiment(capsys, workplace, monkeypatch):
     assert (str(seen["folder"]), seen["fresh"]) == ("there", True)
     # What the folder keeps makes the same experiment again.
     source = json.loads(json.dumps(seen["source"]))
-    assert cli_run.made_from(source, "x").describe() == found.describe()
+    assert cli_run.made_from(source, "x", found.name).describe() == found.describe()
     assert "far enough" in refused(capsys, "run", "tiny.py")
     assert str(seen["folder"]) == "results/tiny"
 

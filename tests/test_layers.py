@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 LAYERS = {
     0: "types devices files locking plugins provenance statistics",
     1: "returns losses quantiles exploration torsos networks optimizers replay "
-    "prioritized",
+    "prioritized minibatches",
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",
@@ -24,7 +24,7 @@ LAYERS = {
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 
 # The order within the algorithms' folder: none of the last imports another.
-ALGORITHM_ORDER = ["base", "policy_gradient q_learning"]
+ALGORITHM_ORDER = ["base", "policy_gradient q_learning replay_learning"]
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

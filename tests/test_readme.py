@@ -28,7 +28,7 @@ def test_the_library_example_trains_and_prints_scores(capsys):
 
 
 def test_the_example_of_sweeps_is_an_experiment():
-    experiment = execute(SWEEPS, "README.md")
+    (experiment,) = execute(SWEEPS, "README.md")
     assert isinstance(experiment, Experiment)
     assert len(experiment.variants) == 1 + 4 + 2
     wanted = [(name, 0) for name in experiment.variants]

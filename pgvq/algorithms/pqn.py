@@ -53,7 +53,7 @@ class PQN(QLearning, kw_only=True):
         return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
 
     def targets(self, params: Params, batch: Transition) -> Array:
-        """Q(lambda) `[T, N]`: the lambda-return of a rollout with `max_a Q` as value."""
+        """Q(lambda) `[T, N]`: the lambda-return of a rollout, its value `max_a Q`."""
         shape = batch.reward.shape
         flat = batch.next_obs.reshape(-1, *batch.next_obs.shape[2:])
         next_value = greedy_value(self.q_values(params, flat)).reshape(shape)

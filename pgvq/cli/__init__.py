@@ -109,7 +109,8 @@ class Run:
     """Train what an experiment lacks, then print its table and draw its figures."""
 
     file: Positional[Annotated[str, arg(metavar="FILE")]]
-    """Python file that defines `experiment`; `pong` means experiments/pong.py."""
+    """Python file that defines `experiment`, or a list `experiments`; `pong` means
+    experiments/pong.py."""
     seeds: Annotated[int | None, arg(metavar="N")] = None
     """Runs per algorithm: seeds 0 to N - 1. More seeds later train only those."""
     steps: Annotated[float | None, arg(metavar="STEPS")] = None
@@ -122,6 +123,8 @@ class Run:
     (`*`); may be given several times. `pgvq list dqn` shows the fields."""
     out: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Results folder; by default results/ and the experiment's name."""
+    only: Annotated[str | None, arg(metavar="NAME")] = None
+    """Of a file that defines several experiments, the one of this name."""
     fresh: Annotated[bool, arg(constructor=bool)] = False
     """Delete the results folder first."""
     evaluations: Annotated[int | None, arg(metavar="N")] = None
@@ -251,6 +254,7 @@ def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console)
             {name: getattr(command, name) for name in names},
             command.settings,
             command.out,
+            command.only,
             command.fresh,
             not command.no_cache,
             console,

@@ -5,7 +5,7 @@ import sys
 import traceback
 import types
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pgvq.experiment import Experiment
 from pgvq.files import one_line
@@ -15,19 +15,26 @@ FOLDER = Path("experiments")  # where experiments are looked for by their bare n
 
 
 class Loaded(NamedTuple):
-    """An experiment and the text that made it."""
+    """The experiments of a file and the text that made them."""
 
-    experiment: Experiment
+    experiments: list[Experiment]
     text: str
+
+    @property
+    def experiment(self) -> Experiment:
+        """The first, for files that define one."""
+        return self.experiments[0]
 
 
 def load_experiment(given: str) -> Loaded:
-    """The `experiment` of a Python file, or of `experiments/NAME.py` for a bare name.
+    """The experiments of a Python file, or of `experiments/NAME.py` for a bare name.
+
+    A file defines `experiment`, or a list of several as `experiments`.
 
     The file's own folder is on the search path, as if Python ran the file.
 
     Raises:
-        InputError: the file is not there, does not run, or defines no `experiment`.
+        InputError: the file is not there, does not run, or defines no experiment.
     """
     path, text = _read(given)
     return Loaded(execute(text, str(path)), text)
@@ -43,13 +50,27 @@ def load_module(given: str) -> types.ModuleType:
     return _run(text, str(path))
 
 
-def execute(text: str, where: str) -> Experiment:
-    """The `experiment` that a program text defines; `where` names it in errors.
+def execute(text: str, where: str) -> list[Experiment]:
+    """The experiments that a program text defines; `where` names it in errors.
 
     Raises:
-        InputError: the text does not run, or defines no `experiment`.
+        InputError: the text does not run, or defines no experiment.
     """
-    return _experiment_of(_run(text, where), where)
+    return _experiments_of(_run(text, where), where)
+
+
+def select(experiments: list[Experiment], name: str, where: str) -> Experiment:
+    """The experiment of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = {experiment.name: experiment for experiment in experiments}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+        raise InputError(f"{where} has no experiment {name!r}: {hint}")
+    return known[name]
 
 
 def _read(given: str) -> tuple[Path, str]:
@@ -88,10 +109,13 @@ def _run(text: str, where: str) -> types.ModuleType:
     return module
 
 
-def _experiment_of(module: types.ModuleType, where: str) -> Experiment:
+def _experiments_of(module: types.ModuleType, where: str) -> list[Experiment]:
     found = module.__dict__.get("experiment")
     if isinstance(found, Experiment):
-        return found
+        return [found]
+    several = module.__dict__.get("experiments")
+    if several is not None:
+        return _several(several, where)
     if found is not None:
         raise InputError(
             f"{where}: `experiment` is of type {type(found).__name__}; make it "
@@ -104,6 +128,22 @@ def _experiment_of(module: types.ModuleType, where: str) -> Experiment:
         else "add `experiment = Experiment(...)`, as experiments/pong.py does"
     )
     raise InputError(f"{where} defines no `experiment`; {hint}")
+
+
+def _several(found: Any, where: str) -> list[Experiment]:
+    parts = list(found) if isinstance(found, list | tuple) else []
+    if not parts or not all(isinstance(part, Experiment) for part in parts):
+        raise InputError(
+            f"{where}: `experiments` must be a list of experiments, as "
+            "`experiments = [Experiment(...), Experiment(...)]`"
+        )
+    names = [part.name for part in parts]
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"{where}: two of `experiments` have one name ({', '.join(names)}); name "
+            "each differently, for each gets a folder of its own"
+        )
+    return parts
 
 
 def _find(given: str) -> Path:

@@ -9,7 +9,7 @@ import jax
 from rich.console import Console
 
 from pgvq import devices, plotting
-from pgvq.cli.loading import execute, load_experiment
+from pgvq.cli.loading import execute, load_experiment, select
 from pgvq.cli.overrides import override
 from pgvq.experiment import Experiment
 from pgvq.progress_display import reporter_for
@@ -26,6 +26,7 @@ def run_experiment(
     changes: dict[str, Any],
     settings: Sequence[str],
     out: str | None,
+    only: str | None,
     fresh: bool,
     cache: bool,
     console: Console,
@@ -33,21 +34,46 @@ def run_experiment(
     """Trains what is missing and shows it; returns the exit status.
 
     Args:
-        file: a Python file that defines `experiment`.
+        file: a Python file that defines `experiment`, or several as `experiments`.
         changes: fields of the experiment, such as seeds; None leaves one as it is.
         settings: of `--set`.
-        out: the results folder; None is `results/` and the experiment's name.
-        fresh: delete that folder first.
+        out: the results folder; None is `results/` and the experiment's name. Several
+            experiments of a file have a folder of their own each within the file's.
+        only: of several, the one of this name.
+        fresh: delete the folders first.
         cache: whether compiled programs are kept.
         console: where to print.
     """
     if not cache:
         jax.config.update("jax_enable_compilation_cache", False)
     loaded = load_experiment(file)
-    experiment = changed(loaded.experiment, changes, settings)
-    folder = Path("results", experiment.name) if out is None else Path(out)
-    console.print(header(experiment), markup=False, highlight=False)
+    chosen = loaded.experiments
+    if only is not None:
+        chosen = [select(chosen, only, file)]
+    # All are checked before the first is trained.
+    experiments = [changed(each, changes, settings) for each in chosen]
     source = {"text": loaded.text, "changes": changes, "set": list(settings)}
+    again = command(file, changes, settings, out, only)
+    for experiment in experiments:
+        if len(loaded.experiments) == 1:
+            folder = Path(out or Path("results", experiment.name))
+        else:
+            folder = Path(out or Path("results", Path(file).stem)) / experiment.name
+        if status := train(experiment, folder, source, fresh, again, console):
+            return status
+    return 0
+
+
+def train(
+    experiment: Experiment,
+    folder: Path,
+    source: dict[str, Any],
+    fresh: bool,
+    again: str,
+    console: Console,
+) -> int:
+    """One experiment into its folder; `again` is the command that would go on."""
+    console.print(header(experiment), markup=False, highlight=False)
     reporter = reporter_for(console)
     try:
         with reporter:
@@ -57,7 +83,6 @@ def run_experiment(
         console.print(f"\n{said}:", markup=False, highlight=False, soft_wrap=True)
         if isinstance(stop, Interrupted) and len(stop.results.evaluations):
             plotting.plot(stop.results)
-        again = command(file, changes, settings, out)
         console.print(f"    {again}", markup=False, highlight=False, soft_wrap=True)
         return INTERRUPTED
     show(results, folder, console)
@@ -111,7 +136,11 @@ def show(results: Results, folder: Path, console: Console) -> None:
 
 
 def command(
-    file: str, changes: dict[str, Any], settings: Sequence[str], out: str | None
+    file: str,
+    changes: dict[str, Any],
+    settings: Sequence[str],
+    out: str | None,
+    only: str | None = None,
 ) -> str:
     """The command line that goes on with a run: the same, without `--fresh`."""
     words = ["pgvq", "run", file]
@@ -121,11 +150,12 @@ def command(
             words += [f"--{name}", number]
     for setting in settings:
         words += ["--set", setting]
-    return shlex.join(words + ([] if out is None else ["--out", out]))
+    words += [] if out is None else ["--out", out]
+    return shlex.join(words + ([] if only is None else ["--only", only]))
 
 
-def made_from(source: Any, where: str) -> Experiment:
-    """The experiment that a results folder keeps the text and the changes of.
+def made_from(source: Any, where: str, name: str) -> Experiment:
+    """The experiment of a name that a results folder keeps the text and changes of.
 
     Raises:
         InputError: there is none, as after a run from a user's own program.
@@ -135,5 +165,6 @@ def made_from(source: Any, where: str) -> Experiment:
             f"{where} does not say how its algorithms are made, for it was not written "
             "by `pgvq run`; give the file with --experiment FILE"
         )
-    experiment = execute(source["text"], f"{where} (source)")
+    where = f"{where} (source)"
+    experiment = select(execute(source["text"], where), name, where)
     return changed(experiment, source.get("changes") or {}, source.get("set") or [])

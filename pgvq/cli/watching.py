@@ -12,7 +12,7 @@ from rich.console import Console
 from pgvq import checkpoints, results
 from pgvq.algorithms import Algorithm
 from pgvq.algorithms.base import act_with_memory, initial_memory
-from pgvq.cli.loading import load_experiment
+from pgvq.cli.loading import load_experiment, select
 from pgvq.cli.run import made_from
 from pgvq.differences import differences
 from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
@@ -127,11 +127,11 @@ def remade(folder: Path, held: dict[str, Any], file: str | None) -> Experiment:
     """
     where = str(folder / "experiment.json")
     if file is not None:
-        given = load_experiment(file).experiment
+        given = select(load_experiment(file).experiments, held["name"], file)
         changes = {"steps": held["budget_agent_steps"]}
         experiment = given.replace(**changes)
     else:
-        experiment, file = made_from(held.get("source"), where), where
+        experiment, file = made_from(held.get("source"), where, held["name"]), where
     changes = differences(
         {"variants": held["variants"]}, {"variants": experiment.describe()["variants"]}
     )
