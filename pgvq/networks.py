@@ -124,18 +124,21 @@ class RecurrentActorCritic(nn.Module):
         torso: module below the unit.
         num_actions: A.
         width: H, numbers in the memory; the first memory of an episode is zero.
+        critic: whether there is one; values are zero without.
     """
 
     torso: nn.Module
     num_actions: int
     width: int = 64
+    critic: bool = True
 
     def setup(self) -> None:
         gates = 3 * self.width
         self.inputs = nn.Dense(gates, kernel_init=LECUN)
         self.recurrent = nn.Dense(gates, kernel_init=LECUN, use_bias=False)
         self.logits = nn.Dense(self.num_actions, kernel_init=SMALL)
-        self.value = nn.Dense(1, kernel_init=SMALL)
+        if self.critic:
+            self.value = nn.Dense(1, kernel_init=SMALL)
 
     def __call__(self, obs: Array, memory: Array) -> tuple[Array, Array, Array]:
         """One agent step: `obs [N, *O]`, `memory [N, H]` to logits, value, memory."""
@@ -156,6 +159,8 @@ class RecurrentActorCritic(nn.Module):
 
     def judge(self, memory: Array) -> tuple[Array, Array]:
         """Logits `[N, A]` and values `[N]` of memories `[N, H]`."""
+        if not self.critic:
+            return self.logits(memory), jnp.zeros(memory.shape[0])
         return self.logits(memory), self.value(memory)[..., 0]
 
 

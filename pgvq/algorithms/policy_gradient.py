@@ -36,7 +36,9 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
     entropy_coef: float = leaf(0.01, "weight of the entropy bonus")
     max_grad_norm: float = leaf(0.5, "bound on the gradient's global norm")
     memory_size: int = static(
-        0, "units of a recurrent network (GRU) above the torso, H; 0: no memory"
+        0,
+        "units of a recurrent network (GRU) above the torso, H, that policy and critic "
+        "share; 0: no memory",
     )
 
     def __post_init__(self) -> None:
@@ -58,7 +60,9 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
     def network(self) -> ActorCritic | RecurrentActorCritic:
         """The policy and its critic; with a memory they share everything below."""
         if self.memory_size:
-            return RecurrentActorCritic(self.torso, self.num_actions, self.memory_size)
+            return RecurrentActorCritic(
+                self.torso, self.num_actions, self.memory_size, self.critic != "none"
+            )
         return ActorCritic(self.torso, self.num_actions, self.critic)
 
     def initial_memory(self, num_envs: int) -> PyTree:

@@ -73,13 +73,24 @@ class PPO(PolicyGradient, kw_only=True):
         self.check_range("lambda_", 0.0, 1.0)
         self.check_range("value_coef", 0.0, 100.0)
         self.check_range("target_kl", 0.0, 1e6)
+        product = f"num_envs * rollout_length = {self.num_envs} * {self.rollout_length}"
+        what = "num_envs" if self.memory_size else product
+        self.check_divides("num_minibatches", self.num_rows, what)
+        self._check_normalize()
+
+    def _check_normalize(self) -> None:
         if self.normalize not in NORMALIZATIONS:
             raise InputError(
                 f"PPO: normalize={self.normalize!r} is not one of "
                 + ", ".join(repr(name) for name in NORMALIZATIONS)
             )
-        what = "num_envs" if self.memory_size else "num_envs * rollout_length"
-        self.check_divides("num_minibatches", self.num_rows, what)
+        parts = self.num_minibatches if self.normalize == "minibatch" else 1
+        if self.normalize != "none" and self.steps_per_iteration == parts:
+            raise InputError(
+                f"PPO: normalize={self.normalize!r} over 1 agent step leaves an "
+                "advantage of 0 and so nothing to learn from; use a smaller "
+                "num_minibatches, a longer rollout, or normalize='none'"
+            )
 
     @property
     def num_rows(self) -> int:
