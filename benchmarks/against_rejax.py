@@ -218,8 +218,8 @@ def report(rows: list[dict[str, Any]], match: Match) -> list[str]:
     """Prints the rows of one algorithm, and returns what differs between the sides."""
     work, theirs = rows[0]["work"], rows[1]["work"]["versions"]
     print(
-        f"\n{rows[0]['algorithm']}: {work['updates_per_step']:g} updates per agent step "
-        f"of {work['rows_per_update']} rows each, {work['parameters']:,} parameters\n"
+        f"\n{rows[0]['algorithm']}: {work['updates_per_step']:g} updates per agent step"
+        f" ({work['rows_per_update']} rows), {work['parameters']:,} parameters\n"
         f"{'':16}{'steps/s':>10}{'pgvq is':>10}{'steps/CPU s':>14}{'pgvq is':>10}"
     )
     for row in rows:
