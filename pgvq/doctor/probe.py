@@ -80,43 +80,63 @@ class Probe(environment.Environment):
         return jax.nn.one_hot(state.where, STATES)
 
     def reset_env(self, key: Key, params: Any) -> tuple[Array, Any]:
-        key_where, key_drawn = jax.random.split(key)
-        state = Place(
-            where=draw(key_where, params.start),
-            time=jnp.int32(0),
-            drawn=jax.random.uniform(key_drawn),
-            count=jnp.int32(0),
-            trail=jnp.uint32(0),
-        )
-        return self.observe(None, state, None, params), state
+        return self._begun(jax.random.uniform(key, (2,)), params)
 
     def step_env(self, key: Key, state: Any, action: Any, params: Any) -> Any:
-        after = state.replace(
-            where=draw(key, params.follows[state.where, action]),
-            time=state.time + 1,
-            count=state.count + 1,
+        return self._moved(jax.random.uniform(key), state, action, params)
+
+    def step(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, key: Key, state: Any, action: Any, params: Any = None
+    ) -> Any:
+        """What gymnax's `step` does, from one random draw, so that it compiles fast.
+
+        The count and the trail go on over resets.
+        """
+        params = self.default_params if params is None else params
+        drawn = jax.random.uniform(key, (3,))
+        last, after, reward, terminated, info = self._moved(
+            drawn[0], state, action, params
         )
-        reward = params.reward[state.where, action]
-        ends = params.ends[state.where, action]
-        return self.observe(None, after, None, params), after, reward, ends, {}
+        truncated = self.is_truncated(after, params)
+        obs, begun = self._begun(drawn[1:], params)
+        begun = begun.replace(count=after.count, trail=after.trail)
+        over = terminated | truncated
+        obs, after = jax.tree.map(
+            lambda new, old: jnp.where(over, new, old), (obs, begun), (last, after)
+        )
+        info |= {"terminated": terminated, "truncated": truncated}
+        info |= {"final_observation": last}
+        return obs, after, reward, terminated, truncated, info
 
     def is_truncated(self, state: Any, params: Any) -> Array:
         runs = (state.count > params.clock_from) & (state.count <= params.clock_until)
         return runs & (state.time >= params.max_steps_in_episode)
 
-    def step(  # pyright: ignore[reportIncompatibleVariableOverride]
-        self, key: Key, state: Any, action: Any, params: Any = None
-    ) -> Any:
-        """As gymnax does it, with the count and the trail carried over resets."""
-        obs, after, *rest = super().step(key, state, action, params)
+    def _begun(self, drawn: Array, params: Any) -> tuple[Array, Any]:
+        """An episode's beginning, by two numbers `[2]` in [0, 1)."""
+        zero, no_actions = jnp.int32(0), jnp.uint32(0)
+        where = pick(drawn[0], params.start)
+        state = Place(where, zero, drawn[1], zero, no_actions)
+        return self.observe(None, state, None, params), state
+
+    def _moved(self, drawn: Array, state: Any, action: Any, params: Any) -> Any:
+        """A step without what follows an end, by a number `[]` in [0, 1)."""
+        here = (state.where, action)
         # Numbers to the base of three: no two short sequences of actions are equal.
         trail = state.trail * jnp.uint32(3) + jnp.asarray(action, jnp.uint32) + 1
-        return obs, after.replace(count=state.count + 1, trail=trail), *rest
+        after = state.replace(
+            where=pick(drawn, params.follows[here]),
+            time=state.time + 1,
+            count=state.count + 1,
+            trail=trail,
+        )
+        obs = self.observe(None, after, None, params)
+        return obs, after, params.reward[here], params.ends[here], {}
 
 
-def draw(key: Key, chances: Array) -> Array:
-    """An index of `chances [S]` with those chances: `[]` int32. Consumes `key`."""
-    above = jax.random.uniform(key) >= jnp.cumsum(chances)
+def pick(drawn: Array, chances: Array) -> Array:
+    """The index of `chances [S]` that a number `[]` in [0, 1) falls to: `[]` int32."""
+    above = drawn >= jnp.cumsum(chances)
     return jnp.minimum(jnp.sum(above), STATES - 1).astype(jnp.int32)
 
 
