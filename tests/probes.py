@@ -130,6 +130,26 @@ class Match(Probe):
         return ((state.label > 0) == (action == 1)).astype(jnp.float32)
 
 
+class Recall(Probe):
+    """A label of +1 or -1 is seen at time 0 alone and asked for at time 2, for 1 point.
+
+    Who does not remember it answers half of them right.
+    """
+
+    length = 3
+
+    def label(self, key: Key) -> Array:
+        return jax.random.rademacher(key, (), dtype=jnp.float32)
+
+    def observe(self, key: Any, state: State, action: Any, params: Any) -> Array:
+        shown = jnp.where(state.time == 0, state.label, 0.0)
+        return jnp.stack([shown, state.time.astype(jnp.float32)])
+
+    def reward(self, state: State, action: Array) -> Array:
+        right = (state.label > 0) == (action == 1)
+        return (right & (state.time == 2)).astype(jnp.float32)
+
+
 class Numbered(Probe):
     """Every reset draws a new number, and the observation is `[number / 2**14, time]`.
 
