@@ -27,11 +27,12 @@ class PQN(QLearning, kw_only=True):
 
     num_envs: int = static(32, "environments side by side, N")
     rollout_length: int = static(32, "agent steps per environment and iteration, T")
-    num_epochs: int = static(2, "passes over each rollout")
+    num_epochs: int = static(4, "passes over each rollout")
     num_minibatches: int = static(8, "of each pass")
     torso: nn.Module = static(
         Torso(layer_norm=True), "network below the action values; keep its layer_norm"
     )
+    learning_rate: float = leaf(2e-3, "of Adam, at the beginning")
     lambda_: float = leaf(0.65, "trace of Q(lambda); 0 is one-step Q-learning")
 
     def __post_init__(self) -> None:
