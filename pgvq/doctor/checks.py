@@ -168,7 +168,7 @@ CHECKS: dict[str, Check] = {
         "a gradient through the target, or the advantage, moves the values away",
         "jax.lax.stop_gradient around the target and around the advantage",
         behaviour.values,
-        ("values",),
+        ("nothing", "values"),
     ),
     "finite": Check(
         "what is learnt stays finite",

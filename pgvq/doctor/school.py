@@ -24,7 +24,7 @@ class Learnt(NamedTuple):
 
     actions: Any  # [CLASSES, S] the greedy ones
     share: Any  # [CLASSES, S] of the second action while exploring
-    values: Any | None  # [CLASSES, S]
+    values: Any  # [CLASSES, S]; None where they cannot be read
     finite: Any  # [CLASSES] bool
 
 
@@ -37,10 +37,7 @@ class School:
         self.iterations = learning_iterations(self.algorithm)
         fields = anatomy.sweepable(self.algorithm)
         self.trials = [
-            name
-            for name in trials
-            if all(f in fields for f in TRIALS[name].settings if f != "discount")
-            or name == "values"
+            name for name in trials if TRIALS[name].turns_on in ("", *fields)
         ]
         self._program = jax.jit(jax.vmap(self._learn, in_axes=(None, 0, 0)))
 

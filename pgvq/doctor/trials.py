@@ -23,6 +23,7 @@ class Trial(NamedTuple):
     tables: Tables
     right: dict[int, int]  # the better action by state
     settings: dict[str, float]  # float fields, where the algorithm has them
+    turns_on: str = ""  # the field without which the trial asks nothing
 
 
 def tables(start: dict[int, float], moves: Moves, clock: int = NEVER) -> Tables:
@@ -111,7 +112,7 @@ UNFINISHED = tables(
     },
 )
 
-# Nothing is ever paid: a deviation of zero, which many divide by.
+# Nothing is ever paid, so that values are 0, and a deviation that many divide by.
 NOTHING = tables({0: 1.0}, {(0, None): (0, None)})
 
 # A coin pays 1 or -1 whatever is done: only the bonus on the entropy has a say.
@@ -149,15 +150,15 @@ TRIALS: dict[str, Trial] = {
     "reset": Trial(RESET, {0: A}, {"discount": 0.8}),
     "bootstrap": Trial(BOOTSTRAP, {2: A, 5: A}, {"discount": 0.5}),
     "bootstrap, no trace": Trial(
-        BOOTSTRAP, {2: A, 5: A}, {"discount": 0.5, "lambda_": 0.0}
+        BOOTSTRAP, {2: A, 5: A}, {"discount": 0.5, "lambda_": 0.0}, "lambda_"
     ),
     "bootstrap, full trace": Trial(
-        BOOTSTRAP, {2: A, 5: A}, {"discount": 0.5, "lambda_": 1.0}
+        BOOTSTRAP, {2: A, 5: A}, {"discount": 0.5, "lambda_": 1.0}, "lambda_"
     ),
     # 0.1 times 4 is less than 1: a step more or less in the discounting shows here.
     "bootstrap, short-sighted": Trial(BOOTSTRAP, {2: B, 5: B}, {"discount": 0.1}),
     "unfinished": Trial(UNFINISHED, {0: A}, {"discount": 0.9}),
-    "nothing": Trial(NOTHING, {}, {"discount": 0.8}),
-    "entropy": Trial(SHRUG, {}, {"discount": 0.8, "entropy_coef": 1.0}),
+    "nothing": Trial(NOTHING, {}, {"discount": 0.8, "entropy_coef": 1.0}),
+    "entropy": Trial(SHRUG, {}, {"discount": 0.8, "entropy_coef": 1.0}, "entropy_coef"),
     "values": Trial(COIN, {}, {"discount": 0.9, "lambda_": 0.0, "entropy_coef": 1.0}),
 }
