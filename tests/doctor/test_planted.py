@@ -1,45 +1,76 @@
 """The doctor finds each fault of docs/pitfalls.md that an algorithm can have."""
 
+import types
+
 import pytest
-from planted import PLANTED
+from planted import (
+    PLANTED,
+    AlwaysSamples,
+    ClippedByElement,
+    CutIsEnd,
+    DummyKey,
+    EvaluatesWithTrainingKey,
+    FloatCounter,
+    MovesBySteps,
+    OffByOne,
+    OneKeyForBoth,
+    RatioOfOne,
+    ResetStored,
+    ShortReturns,
+    TargetNotStopped,
+    WrongBonus,
+    ZeroBeforeTheFirst,
+)
 
 from pgvq.doctor import CHECKS, examine
 
-# One fault for each pitfall; the others are planted in `pytest -m slow`.
-SECOND = {
-    "WrongSeed",
-    "CutIsEndReplayed",
-    "EndIsCut",
-    "UpdatesBySteps",
-    "RatioUndeclared",
-    "NeverSamples",
-    "SameKeyAgain",
-    "StaleEpisodes",
-    "CountsWithoutWarmUp",
-    "FloatInBetween",
-    "TargetNotStopped",
-    "AdvantageNotStopped",
-}
+CHECK = {fault: check for _, fault, check in PLANTED}
+
+# Faults that do not hide each other, planted together: their programs compile once.
+TOGETHER = [
+    (DummyKey, ClippedByElement, AlwaysSamples, ZeroBeforeTheFirst, FloatCounter),
+    (MovesBySteps, RatioOfOne),
+    (CutIsEnd, WrongBonus, TargetNotStopped),
+    (OffByOne,),
+    (ResetStored,),
+    (ShortReturns,),
+    (EvaluatesWithTrainingKey,),
+    (OneKeyForBoth,),
+]
 
 
-def param(number, fault, check):
-    marks = [pytest.mark.slow] if fault.__name__ in SECOND else []
-    return pytest.param(fault, check, id=f"{number} {fault.__name__}", marks=marks)
-
-
-@pytest.mark.parametrize(("fault", "check"), [param(*row) for row in PLANTED])
-def test_a_planted_fault_is_found(fault, check):
-    report = examine(fault(), [check])
-    (finding,) = report.findings
-    assert finding.outcome == "failed", finding
-    assert report.failed == [check]
+def examined(fault, checks):
+    """The findings of these checks, of which each has failed and says what to do."""
+    report = examine(fault(), checks)
+    assert report.failed == [finding.name for finding in report.findings]
+    assert set(report.failed) == set(checks), report.findings
     assert not report.healthy
-    # Something was seen: it is no error of the examination itself.
-    assert "Error" not in finding.found or check == "keys", finding.found
-    assert finding.why == CHECKS[check].why
-    assert finding.remedy == CHECKS[check].remedy
+    for finding in report.findings:
+        # Something was seen: it is no error of the examination itself.
+        assert "Error" not in finding.found, finding
+        assert finding.why == CHECKS[finding.name].why
+        assert finding.remedy == CHECKS[finding.name].remedy
+
+
+@pytest.mark.parametrize(
+    "faults", TOGETHER, ids=[" ".join(f.__name__ for f in row) for row in TOGETHER]
+)
+def test_planted_faults_are_found(faults):
+    several = types.new_class("Several", faults, {"kw_only": True})
+    examined(several, [CHECK[fault] for fault in faults])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [pytest.param(f, check, id=f"{n} {f.__name__}") for n, f, check in PLANTED],
+)
+def test_a_planted_fault_is_found(fault, check):
+    examined(fault, [check])
 
 
 def test_every_pitfall_of_an_algorithm_is_planted():
-    numbers = {number for number, *_ in PLANTED}
-    assert {*range(1, 11), 15, 16, 22, 24} <= numbers
+    wanted = {*range(1, 11), 15, 16, 22, 24}
+    together = {fault for row in TOGETHER for fault in row}
+    assert wanted <= {number for number, *_ in PLANTED}
+    assert wanted == {number for number, fault, _ in PLANTED if fault in together}
