@@ -66,12 +66,12 @@ def test_the_end_of_the_game_and_of_the_clock_differ(rule):
     """Pitfall 3: a cut is worth Q in the state it was made in, an end nothing.
 
     Both episodes are followed by the first row of another one, in state 2 with action
-    1, which is of no account.
+    2, which is of no account.
     """
     algorithm = tabular(rule=rule)
     batch = rollout(
         [[0, 0], [2, 2]],
-        [[0, 1], [1, 1]],
+        [[0, 1], [2, 2]],
         [[1, 1], [0, 0]],
         [[1, 1], [2, 2]],
         terminated=[(0, 0)],
