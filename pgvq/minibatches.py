@@ -29,6 +29,11 @@ def shuffled_indices(
             f"num_minibatches={num_minibatches} must divide the number of rows = "
             f"{count}, so that an epoch uses every row once; use one of its divisors"
         )
-    keys = jax.random.split(key, num_epochs)
-    orders = jax.vmap(lambda key: jax.random.permutation(key, count))(keys)
-    return orders.astype(jnp.int32).reshape(num_epochs * num_minibatches, -1)
+    # Sorting random bits with the row number in their last bits is several times as fast
+    # as a permutation, which sorts pairs. Of 2,048 rows about one pair an epoch has
+    # equal bits and so stays in order.
+    width = max(1, (count - 1).bit_length())
+    bits = jax.random.bits(key, (num_epochs, count), jnp.uint32) << width
+    mixed = jnp.sort(bits | jnp.arange(count, dtype=jnp.uint32), axis=1)
+    orders = (mixed & ((1 << width) - 1)).astype(jnp.int32)
+    return orders.reshape(num_epochs * num_minibatches, -1)

@@ -58,6 +58,7 @@ class PPO(PolicyGradient, kw_only=True):
         "which advantages get mean 0 and deviation 1: none, batch, minibatch",
     )
     clip_value: bool = static(False, "clip the critic's step by `clip` as well")
+    learning_rate: float = leaf(2e-3, "of Adam, at the beginning")
     clip: float = leaf(0.2, "how far an action's probability may move, relatively")
     lambda_: float = leaf(0.95, "trace of the lambda-return")
     value_coef: float = leaf(0.5, "weight of the critic's loss")

@@ -47,7 +47,7 @@ class SAC(ReplayLearning, kw_only=True):
         0.1, "price of entropy, reward per nat; at first if tuned"
     )
     tune_temperature: bool = static(True, "move it towards `target_entropy`")
-    target_entropy: float = leaf(0.3, "of the policy, as a share of the uniform one's")
+    target_entropy: float = leaf(0.4, "of the policy, as a share of the uniform one's")
 
     def __post_init__(self) -> None:
         super().__post_init__()
