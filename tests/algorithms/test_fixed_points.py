@@ -158,26 +158,30 @@ def replayed_values(rows):
 @pytest.mark.slow
 @pytest.mark.parametrize("prioritized", [False, True])
 def test_chance_is_averaged_over_what_the_replay_holds(prioritized):
-    """Large errors drawn more often would bias that, but for the weights they get.
+    """Large errors drawn more often would bias that by 0.5, but for their weights.
 
-    The replay holds some 700 steps of each pair, so its own truth is near Q*, not on
-    it.
+    Games that end at random make returns skewed. The replay holds some 700 steps of
+    each pair, so its own truth is near Q*, not on it, and is what a learner finds.
     """
+    mdp = random_mdp(0, STATES, ACTIONS, max_agent_steps=7)
     algorithm = DEEP(
-        env=CHANCY,
+        env=mdp,
         prioritized=prioritized,
         importance_exponent=1.0,
         batch_size=128,
+        # Most of the budget is the warm-up: few rows change while it learns, and the
+        # learning rate is down to a tenth when it begins.
         warmup_steps=10_000,
-        capacity=10_016,
-        num_envs=16,
-        learning_rate=1e-2,
+        capacity=10_000,
+        num_envs=1,
+        replay_ratio=4.0,
+        learning_rate=0.2,
         epsilon_end=1.0,
     )
-    got, learner = learnt(algorithm, 4_000)
+    got, learner = learnt(algorithm, 1_000)
     wanted = replayed_values(learner.experience.replay.rows)
-    np.testing.assert_allclose(wanted, CHANCY_BEST, atol=0.1)
-    np.testing.assert_allclose(got, wanted, atol=3e-2)
+    np.testing.assert_allclose(wanted, optimal_values(*mdp.tables, GAMMA), atol=0.15)
+    np.testing.assert_allclose(got, wanted, atol=0.1)
 
 
 def test_q_lambda_is_optimal_without_a_trace_alone():
