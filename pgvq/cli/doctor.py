@@ -123,7 +123,8 @@ def tell(finding: Finding, console: Console) -> None:
         ]
     for line in lines:
         style = "" if finding.outcome == "failed" else "dim"
-        console.print(Padding(Text(line, style), (0, 0, 0, INDENT)), highlight=False)
+        text = Padding(Text(line, style), (0, 0, 0, INDENT), expand=False)
+        console.print(text, highlight=False)
 
 
 def summary(report: Report) -> str:

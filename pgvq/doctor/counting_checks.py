@@ -70,9 +70,7 @@ def counters(lab: Lab) -> Verdict:
                 f"past {LIMIT:,} the counter {path} goes up by "
                 f"{int(value) - LIMIT - 1} instead of {counted[path][1]:g}"
             )
-    return passed(
-        f"{len(counted)} counters, whole numbers that count on past {LIMIT:,}"
-    )
+    return passed(f"{', '.join(counted)}: whole numbers that count on past {LIMIT:,}")
 
 
 def updates(lab: Lab) -> Verdict:

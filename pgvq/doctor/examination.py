@@ -32,13 +32,15 @@ def examine(
         ended: called with each finding.
 
     Raises:
-        InputError: there is no check of that name.
+        InputError: there is no check of that name, or the algorithm cannot be put on
+            a probe.
     """
     for name in checks or ():
         check_choice("check", name, list(CHECKS))
     chosen = {n: check for n, check in CHECKS.items() if checks is None or n in checks}
     trials = {trial for check in chosen.values() for trial in check.trials}
     lab = Lab(algorithm, [name for name in TRIALS if name in trials])
+    _ = lab.small  # whoever cannot be put on a probe is told before anything begins
     began = time.perf_counter()
     findings: list[Finding] = []
     before = jax.config.read(LIGHT)

@@ -43,6 +43,12 @@ def sized(
     Raises:
         InputError: it takes none of them.
     """
+    lacking = [n for n in ("env", "env_params") if n not in field_names(algorithm)]
+    if lacking:
+        raise InputError(
+            f"{type(algorithm).__name__} has no field {lacking[0]!r}, so it cannot be "
+            f"put on a probe; add {lacking[0]} to its fields, as RolloutAlgorithm does"
+        )
     refused = None
     for size in sizes:
         wanted = {**settings(algorithm, size), "env_params": tables, **changes}

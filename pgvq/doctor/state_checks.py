@@ -48,9 +48,11 @@ def keys(lab: Lab) -> Verdict:
     except jax.errors.KeyReuseError as error:
         first = str(error).strip().splitlines()[0]
         return failed(f"{first}{_place(error)}")
-    series = [_own_keys(state) for state in lab.series]
+    kinds = _leaves(jax.eval_shape(lab.small.init, jax.random.key(0)))
+    held = [path for path, leaf in kinds if _is_key(leaf)]
+    series = [dict(_leaves(state)) for state in lab.series]
     for before, after in itertools.pairwise(series):
-        for path in before:
+        for path in held:
             if np.array_equal(before[path], after[path]):
                 return failed(
                     f"the key {path} of the state is the same before and after an "
@@ -206,14 +208,11 @@ def _aval(leaf: Any) -> str:
 
 def _plain(leaf: Any) -> np.ndarray:
     """On the host; of a key its data."""
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        leaf = jax.random.key_data(leaf)
-    return np.asarray(leaf)
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
-def _own_keys(state: Any) -> dict[str, np.ndarray]:
-    """The keys of a state on the host: what is called `key`."""
-    return {path: leaf for path, leaf in _leaves(state) if path.endswith("key")}
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _different(one: Any, other: Any, tolerance: float = 0.0) -> str:

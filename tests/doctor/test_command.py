@@ -14,6 +14,16 @@ HERE = Path(__file__).parent
 
 NO_ALGORITHM = """
 import dataclasses
+from flax import struct
+from pgvq.envs import Pong
+
+class Fixed(struct.PyTreeNode):
+    family, env, env_params = "other", Pong(), None
+    initial_steps, steps_per_iteration, updates_per_iteration = 0, 1, 1
+
+    def init(self, key): ...
+    def iterate(self, state): ...
+    def act(self, state, obs, key, *, greedy): ...
 
 @dataclasses.dataclass
 class Almost:
@@ -111,6 +121,7 @@ def test_what_is_not_there_gets_the_nearest_name(capsys, monkeypatch, target, sa
         ("Almost", "Almost is no algorithm: Almost lacks one of family, env"),
         ("NeedsMore", "give every field a default"),
         ("function", "function is a function and no class"),
+        ("Fixed", "Fixed has no field 'env', so it cannot be put on a probe"),
     ],
 )
 def test_what_is_no_algorithm_is_explained(capsys, almost, name, said):
