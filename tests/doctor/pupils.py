@@ -162,7 +162,7 @@ class Replayed(Actions, kw_only=True):
 
     replay_ratio: float = static(1 / 8)
     batch_size: int = static(32)
-    capacity: int = static(1000)
+    capacity: int = static(10_000)
     target_period: int = static(10)
 
     @property
