@@ -1,0 +1,31 @@
+"""A variant is a field or a short file, never a copy: read from the sources."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "pgvq" / "algorithms"
+FILES = sorted(path for path in FOLDER.glob("*.py") if path.stem != "__init__")
+RUN = 6  # lines that two files may not have in common, one after the other
+
+
+def runs(path):
+    """Every run of six lines of code, without what stands in all files: imports."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    code = [line for line in lines if line and not line.startswith(("from ", "import"))]
+    return {tuple(code[at : at + RUN]) for at in range(len(code) - RUN + 1)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    itertools.combinations(FILES, 2),
+    ids=lambda path: path.stem,
+)
+def test_two_algorithms_share_no_run_of_six_lines(one, other):
+    assert not runs(one) & runs(other)
+
+
+def test_a_copy_would_be_seen():
+    assert len(runs(FILES[0])) > 20
+    assert runs(FILES[0]) & runs(FILES[0])
