@@ -22,7 +22,7 @@ VALUE = 1.0
 
 # Probability ratios on both sides of 1 - 0.2 and 1 + 0.2 with advantages of both signs;
 # old values of which 1 is a step of less or more than 0.2, to and from their returns.
-RATIO = np.array([0.5, 0.9, 1.1, 1.5, 0.5, 0.9, 1.1, 1.5])
+RATIO = np.array([0.5, 0.9, 1.1, 1.5, 0.5, 0.9, 1.1, 1.6])
 ADVANTAGE = np.array([2.0, 1.0, 3.0, 2.0, -1.0, -2.0, -1.0, -3.0])
 OLD_VALUE = np.array([0.9, 1.1, 0.5, 0.5, 1.6, 1.6, 0.7, 1.0])
 RETURNS = np.array([2.0, 0.0, 2.0, 0.0, 2.0, 0.0, 0.75, 1.0])
