@@ -19,7 +19,7 @@ def runs(path):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    itertools.combinations(FILES, 2),
+    list(itertools.combinations(FILES, 2)),
     ids=lambda path: path.stem,
 )
 def test_two_algorithms_share_no_run_of_six_lines(one, other):
