@@ -44,7 +44,7 @@ experiments = [
             "ppo": PPO(env=HIDDEN),
             "ppo with memory": PPO(env=HIDDEN, memory_size=64),
         },
-        steps=1.5e6,
+        steps=3e6,
         seeds=5,
         evaluations=6,
         games=6,
