@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.base import Algorithm, initial_memory
 from pgvq.doctor.probe import STATES, Place
 from pgvq.experiment import is_sweepable
 from pgvq.types import PyTree
@@ -108,7 +108,8 @@ def values(algorithm: Any, state: Any, obs: Array) -> Array | None:
     Of action values, the best.
     """
     params = getattr(getattr(state, "learner", None), "params", None)
-    if params is None or learns_values(algorithm) is not True:
+    remembers = bool(jax.tree.leaves(initial_memory(algorithm, 1)))
+    if params is None or remembers or learns_values(algorithm) is not True:
         return None
     if hasattr(algorithm, "q_values"):
         q_values = algorithm.q_values(params, obs)

@@ -189,7 +189,7 @@ def values(lab: Lab) -> Verdict:
             seen = np.median(learnt.values, axis=0)
             told = [f"worth {v:g} is valued {seen[s]:.2g}" for s, v in wanted.items()]
             return failed(f"a state {', one '.join(told)}")
-    return passed("states worth 4, -4 and 0 are valued so")
+    return passed("states worth 4, -4 and nothing are valued so")
 
 
 def _near(learnt: Learnt | None, wanted: dict[int, float], margin: float) -> bool:

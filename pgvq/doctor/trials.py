@@ -121,12 +121,13 @@ SHRUG = tables(
     {(0, None): (0, {1: 0.5, 2: 0.5}), (1, None): (1, None), (2, None): (-1, None)},
 )
 
-# A coin decides whether state 1, worth 4, or state 2, worth -4, follows.
+# A coin decides whether state 1, worth 4, or state 2, worth -4, follows. What is
+# right before the coin depends on the loss: Huber's is content between the two.
 COIN = tables(
     {0: 1.0},
     {(0, None): (0, {1: 0.5, 2: 0.5}), (1, None): (4, None), (2, None): (-4, None)},
 )
-COIN_VALUES = {0: 0.0, 1: 4.0, 2: -4.0}
+COIN_VALUES = {1: 4.0, 2: -4.0}
 
 # All states are met, each action is paid in some of them, and only the clock ends
 # episodes, after two agent steps, while it runs.
