@@ -258,13 +258,6 @@ class CountsWithoutWarmUp(Replayed, kw_only=True):
         return state._replace(world=world)
 
 
-class WeakCounter(Policy, kw_only=True):
-    """A Python number in the state: its type is weak, and another one afterwards."""
-
-    def init_learner(self, key, obs):
-        return super().init_learner(key, obs)._replace(agent_steps=jnp.asarray(0))
-
-
 def over_time_q(algorithm, params, obs):
     return jax.vmap(lambda row: algorithm.q_values(params, row))(obs)
 
