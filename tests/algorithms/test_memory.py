@@ -1,6 +1,5 @@
-"""Memory of agents: what is learnt from is what acted, and it is of use."""
+"""Memory of agents: what is learnt from is what acted."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -8,14 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from by_value import batch
-from probes import Recall
 from tiny import tiny
 
 from pgvq.algorithms import PPO
-from pgvq.lane import Lane, advance_lane, evaluate_lane, init_lane
-from pgvq.networks import MLP
+from pgvq.algorithms.base import Learner
+from pgvq.optimizers import adam
 from pgvq.rollout import rollout
-from pgvq.training import Lanes
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
@@ -137,25 +134,19 @@ def test_learning_recomputes_what_acting_said(acted):
 
 
 def test_ppo_begins_with_the_probabilities_that_acted(acted):
-    """The ratio of its first update is 1, minibatches of environments included."""
+    """Those that its ratios are relative to."""
     _, params, _, lived, said = acted
-    algorithm = remembering("ppo", learning_rate=0.0)
-    learner = algorithm.init_learner(jax.random.key(0), jnp.zeros(2))
-    assert shapes(learner.params) == shapes(params)
-    sample = jax.jit(algorithm.sample)(params, lived)
+    sample = jax.jit(remembering("ppo").sample)(params, lived)
     log_probs = jax.nn.log_softmax(said.logits)
     taken = np.take_along_axis(log_probs, lived.action[..., None], axis=-1)[..., 0]
     np.testing.assert_allclose(sample.log_prob, taken, rtol=1e-4, atol=1e-6)
 
-    learner = learner._replace(params=params)
-    args = learner, lived, jax.random.key(0)
-    _, metrics = jax.jit(algorithm.update)(*args)
-    np.testing.assert_allclose(metrics["kl"], 0.0, atol=1e-6)
-    np.testing.assert_allclose(metrics["clipped_share"], 0.0)
-
 
 def test_a_minibatch_is_whole_environments(acted, monkeypatch):
-    """Every one once per epoch, in the order of time and from its own memory."""
+    """Every one once per epoch, in the order of time and from its own memory.
+
+    While the parameters stand still, so do its probabilities.
+    """
     _, params, _, lived, _ = acted
     seen, loss = [], PPO.loss
 
@@ -165,11 +156,14 @@ def test_a_minibatch_is_whole_environments(acted, monkeypatch):
         return loss(self, params, batch)
 
     monkeypatch.setattr(PPO, "loss", recorded)
-    algorithm = remembering("ppo", num_epochs=2, num_minibatches=2)
-    learner = algorithm.init_learner(jax.random.key(0), jnp.zeros(2))
-    args = learner._replace(params=params), lived, jax.random.key(0)
-    jax.block_until_ready(jax.jit(algorithm.update)(*args))
+    settings = {"num_epochs": 2, "num_minibatches": 2}
+    algorithm = remembering("ppo", learning_rate=0.0, **settings)
+    learner = Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+    args = learner, lived, jax.random.key(0)
+    _, metrics = jax.block_until_ready(jax.jit(algorithm.update)(*args))
     jax.effects_barrier()
+    np.testing.assert_allclose(metrics["kl"], 0.0, atol=1e-6)
+    np.testing.assert_allclose(metrics["clipped_share"], 0.0)
     whole = np.concatenate(
         [lived.obs, lived.action[..., None]], axis=-1
     )  # [T, N, 2 + 1]
@@ -262,80 +256,3 @@ def test_reinforce_without_a_critic_bootstraps_from_nothing():
         _, value, returns = jax.jit(algorithm.assess)(params, lived, 1.0)
         assert value.any() == critic
         assert np.array_equal(returns, [[1 + 0.5 * 2], [2]]) != critic
-
-
-ITERATIONS = 60
-
-
-def recalling(memory_size):
-    return PPO(
-        env=Recall(),
-        memory_size=memory_size,
-        torso=MLP((8,)),
-        num_envs=32,
-        rollout_length=8,
-        num_epochs=4,
-        num_minibatches=4,
-        discount=0.9,
-        learning_rate=2e-2,
-        final_learning_rate=1.0,
-        entropy_coef=0.0,
-    )
-
-
-@pytest.fixture(scope="module")
-def two():
-    """Seeds 0 and 1 of a recurrent PPO, with their state after four iterations."""
-    lanes = Lanes([Lane("recall", recalling(8), seed) for seed in (0, 1)], 256, 10)
-    progress, _ = lanes.advance(lanes.start(), 4)
-    return lanes, lanes.to_host(progress)
-
-
-def test_a_memory_answers_what_was_seen_two_steps_ago(two):
-    lanes, saved = two
-    progress, _ = lanes.advance(lanes.from_host(saved), ITERATIONS)
-    games = lanes.evaluate(progress, 0)[0].games["greedy"]
-    np.testing.assert_array_equal(games.length, 3)
-    assert (games.score.mean(axis=1) > 0.95).all()
-
-
-def test_without_a_memory_it_cannot_be_answered():
-    """Always the same answer: right for one label in two (here within 3 deviations)."""
-
-    @jax.jit
-    def learn(algorithm, seed):
-        progress = advance_lane(ITERATIONS, algorithm, init_lane(algorithm, seed))
-        return evaluate_lane(256, 10, 0, algorithm, seed, progress.state)
-
-    games, _ = learn(recalling(0), jnp.uint32(0))
-    np.testing.assert_allclose(games["greedy"].score.mean(), 0.5, atol=0.1)
-
-
-def test_memory_is_part_of_what_is_saved(two):
-    """Pitfall 17: saved, restored and trained on is trained on, bit for bit."""
-    lanes, saved = two
-    assert saved.state.world.memory.shape == (2, 32, 8)
-    assert saved.state.world.memory.any()
-    unbroken, _ = lanes.advance(lanes.start(), 6)
-    resumed, _ = lanes.advance(lanes.from_host(saved), 2)
-    jax.tree.map(
-        np.testing.assert_array_equal,
-        lanes.to_host(resumed),
-        lanes.to_host(unbroken),
-    )
-
-
-def test_a_seed_alone_is_that_seed_beside_others(two):
-    lanes, saved = two
-
-    @jax.jit
-    def learn(algorithm, seed):
-        return advance_lane(4, algorithm, init_lane(algorithm, seed)).state
-
-    alone = learn(recalling(8), jnp.uint32(1))._replace(key=None)
-    _, beside = lanes.agent(saved, 1)
-    jax.tree.map(
-        partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5),
-        alone,
-        beside._replace(key=None),
-    )

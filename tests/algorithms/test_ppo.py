@@ -6,16 +6,15 @@ import numpy as np
 import optax
 import pytest
 from by_value import constant
+from ppo_by_value import COUNT, LENGTH, lively, plain, random_rollout
 from tiny import tiny
 
 from pgvq.algorithms import PPO
 from pgvq.algorithms.ppo import Sample
 from pgvq.minibatches import shuffled_indices
-from pgvq.types import InputError, Transition
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
-LENGTH, COUNT = 8, 4  # T and N of `tiny`
 LOGITS = np.array([0.3, -0.5], np.float32)
 POLICY = np.exp(LOGITS) / np.exp(LOGITS).sum()
 VALUE = 1.0
@@ -27,18 +26,6 @@ ADVANTAGE = np.array([2.0, 1.0, 3.0, 2.0, -1.0, -2.0, -1.0, -3.0])
 OLD_VALUE = np.array([0.9, 1.1, 0.5, 0.5, 1.6, 1.6, 0.7, 1.0])
 RETURNS = np.array([2.0, 0.0, 2.0, 0.0, 2.0, 0.0, 0.75, 1.0])
 ACTION = np.array([0, 1, 0, 1, 1, 0, 1, 0])
-
-
-def plain(**changes):
-    """Nothing but the surrogate."""
-    settings = {
-        "entropy_coef": 0.0,
-        "value_coef": 0.0,
-        "normalize": "none",
-        "discount": 0.9,
-        "lambda_": 0.8,
-    }
-    return tiny("ppo", **{**settings, **changes})
 
 
 def by_hand():
@@ -64,29 +51,6 @@ def differentiate(algorithm, params, sample):
 def heads(grads):
     """The gradient by the logits and by the value."""
     return grads["params"]["logits"]["bias"], grads["params"]["value"]["bias"]
-
-
-def random_rollout(seed=0):
-    """Rows of which each has numbers of its own, so that mixing them up shows.
-
-    What followed a step is what the next one saw, unless an episode ended there.
-    """
-    random = np.random.default_rng(seed)
-    obs, next_obs = random.normal(size=(2, LENGTH, COUNT, 2)).astype(np.float32)
-    reward = random.normal(size=(LENGTH, COUNT)).astype(np.float32)
-    action = random.integers(2, size=(LENGTH, COUNT))
-    terminated, truncated = random.random((2, LENGTH, COUNT)) < 0.2
-    ended = (terminated | truncated)[:-1, :, None]
-    next_obs[:-1] = np.where(ended, next_obs[:-1], obs[1:])
-    return Transition(obs, action, reward, next_obs, terminated, truncated)
-
-
-def lively(algorithm):
-    """A learner whose policy and values are far from uniform and zero."""
-    learner = algorithm.init_learner(jax.random.key(0), jnp.zeros(2))
-    for head in ("logits", "value"):
-        learner.params["params"][head]["kernel"] *= 100
-    return learner
 
 
 @jax.jit
@@ -316,46 +280,3 @@ def test_every_row_is_used_once_per_epoch(monkeypatch):
         np.testing.assert_array_equal(obs[..., 0] % 2, action)
     used = np.concatenate([obs[0, :, 0] for obs, _ in seen])
     np.testing.assert_array_equal(np.sort(used), np.repeat(np.arange(32), 3))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"num_minibatches": 7},
-            r"=7 must divide num_envs \* rollout_length = 4 \* 8 = 32; use 4",
-        ),
-        ({"num_minibatches": 64}, "num_minibatches=64 must divide .* = 32; use 32"),
-        (
-            {"num_minibatches": 8, "memory_size": 4},
-            "num_minibatches=8 must divide num_envs = 4; use 4",
-        ),
-        ({"num_minibatches": 0}, "num_minibatches=0 must be"),
-        ({"num_epochs": 0}, "num_epochs=0 must be"),
-        (
-            {"normalize": "all"},
-            "normalize='all' is not one of 'none', 'batch', 'minibatch'",
-        ),
-        ({"num_minibatches": 32}, "over 1 agent step .* smaller num_minibatches"),
-        (
-            {
-                "normalize": "batch",
-                "num_envs": 1,
-                "rollout_length": 1,
-                "num_minibatches": 1,
-            },
-            "normalize='batch' over 1 agent step",
-        ),
-        ({"clip": 0.0}, "clip=0.0 must be"),
-        ({"lambda_": 1.1}, "lambda_=1.1 must be"),
-        ({"value_coef": -0.1}, "value_coef=-0.1 must be"),
-        ({"target_kl": -0.1}, "target_kl=-0.1 must be"),
-    ],
-)
-def test_what_cannot_work_is_refused(changes, message):
-    with pytest.raises(InputError, match=message):
-        tiny("ppo", **changes)
-
-
-def test_minibatches_of_one_agent_step_work_unnormalised():
-    assert tiny("ppo", num_minibatches=32, normalize="batch").num_rows == 32
