@@ -7,6 +7,7 @@ One configuration per algorithm, the same in all five games, none tuned to a gam
 from typing import Any
 
 from pgvq import DQN, PPO, PQN, REINFORCE, SAC, ActorCritic, Experiment, Tabular, make
+from pgvq.networks import Torso
 
 # Fields that differ from the defaults, which were found on Pong: there a reward comes
 # some hundred steps later and agent steps are plenty, here the budgets are small.
@@ -15,7 +16,13 @@ ALGORITHMS = {
     "actor_critic": ActorCritic(num_envs=16),
     "ppo": PPO(),
     "sac": SAC(discount=0.99),
-    "dqn": DQN(replay_ratio=1 / 4, target_period=100, discount=0.99),
+    "dqn": DQN(
+        torso=Torso(layer_norm=True),
+        replay_ratio=1 / 4,
+        target_period=100,
+        discount=0.99,
+        max_grad_norm=100.0,  # of errors of values that reach 100, not 1
+    ),
     "pqn": PQN(),
 }
 TABULAR = {
