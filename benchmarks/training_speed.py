@@ -1,29 +1,48 @@
 """How fast training is, how both cores are used, and what it costs beside bare updates.
 
-    python benchmarks/training_speed.py [--seeds 1 8 32] [--seconds 4] [--json FILE]
+    python benchmarks/training_speed.py [--algorithms ppo dqn] [--seeds 1 8 32]
+                                        [--seconds 4] [--json FILE]
 
-For every algorithm at its defaults on Pong, without evaluation: agent steps per second
-summed over the seeds, on one core (a process of its own, pinned to it, because XLA
-gives even one device threads on every core), on one device and on all of them, and the
+For every algorithm at its defaults, and some variants, without evaluation: agent steps
+per second summed over the seeds, on one core (a process of its own, pinned to it,
+because XLA gives even one device threads on every core) and on all devices, and the
 time an iteration takes over that of its updates alone. Two such ratios are given:
 
   rule   the algorithm's own loss: forward passes of every network it reads, backward
-         pass and Adam, on rows of the same shape that never change;
-  bare   the least one could call an update: one forward and one backward pass of the
-         network on those rows, and Adam.
+         pass and Adam, on rows that never change, out of one real rollout or replay;
+  bare   the least one could call an update: one forward and one backward pass on those
+         rows, and Adam.
 
-Compilation is timed apart. Everything is measured in turns within one run, because the
-machine may be busy with other things: trust the ratios.
+What bare passes forward and back:
+
+  reinforce, actor_critic   policy and critic, on the rollout
+  ppo                       policy and critic, on one minibatch
+  ppo-memory                the recurrent network, unrolled over the time of a
+                            minibatch's environments
+  sac                       actor and both critics, on a minibatch's observations
+  dqn, pqn                  the network, on a minibatch's observations; with quantiles
+                            the error of their mean alone, where the rule compares all
+                            pairs of them
+  tabular                   nothing, it has no network: '-', as for an algorithm that
+                            `updates_alone.py` does not know
+
+Aimed at are at most 1.6 over bare, and at least 1.8 for two cores over one where there
+are seeds for both; what misses that is marked with an exclamation mark.
+
+Compilation is timed apart. All programs take turns, and a ratio is the median of those
+within one turn, because the machine may be busy with other things: trust the ratios.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,207 +52,229 @@ if any(word.startswith("--only") for word in sys.argv) and sys.platform == "linu
 
 import pgvq  # first: it gives JAX one device per core
 from pgvq.algorithms import ALGORITHMS
-from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.lane import Lane
-from pgvq.losses import action_value, entropy, log_prob, squared_error
-from pgvq.networks import apply_over_time
-from pgvq.optimizers import adam
 from pgvq.provenance import provenance
 from pgvq.training import Lanes
-from pgvq.types import Transition
 
 import jax  # isort: skip
 import jax.numpy as jnp  # isort: skip
-import optax  # isort: skip
 from jax.sharding import PartitionSpec  # isort: skip
+from turns import take_turn  # isort: skip
+from updates_alone import Loss, Update, update_of, updates  # isort: skip
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ppo-memory": ("ppo", {"memory_size": 64}),
+    "dqn-dueling": ("dqn", {"dueling": True}),
+    "dqn-3-step": ("dqn", {"n_step": 3}),
+    "dqn-prioritized": ("dqn", {"prioritized": True}),
+    "dqn-quantiles": ("dqn", {"quantiles": 32}),
+}
+TURNS = 4
+MOST_OVER_BARE = 1.6
+LEAST_SCALING = 0.9  # per device
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 8, 32])
-    parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
-    parser.add_argument("--json", type=Path, help="write the figures there as well")
-    parser.add_argument("--only", help="steps/s of one algorithm, nothing else")
-    options = parser.parse_args()
+    options = parsed()
     if options.only:
-        algorithm = ALGORITHMS[options.only]()
-        for seeds in options.seeds:
-            print(steps_per_second(algorithm, seeds, options.seconds))
+        only(options)
         return
-
     machine = provenance()
-    count = len(jax.local_devices())
     print(f"{machine['processor']}, {pgvq.devices.describe()}, jax {jax.__version__}")
+    devices = f"{len(jax.local_devices())} devices"
     print(
-        f"{'':14}{'seeds':>6}{'1 core':>10}{'1 device':>10}{f'{count} devices':>11}"
-        f"{'/ core':>7}"
-        f"{'rule':>7}{'bare':>7}{'compile':>9}"
+        f"{'':16}{'seeds':>5}{'1 core':>10}{devices:>11}{'/ core':>9}"
+        f"{'rule':>8}{'bare':>8}{'compile':>9}"
     )
     rows = []
-    for name, kind in ALGORITHMS.items():
+    for name in options.algorithms:
         for seeds in options.seeds:
-            row = measure(name, kind(), seeds, options.seconds)
-            rows.append(row)
-            print(
-                f"{name:14}{seeds:6d}{row['one_core'] / 1e3:9.0f}k"
-                f"{row['one_device'] / 1e3:9.0f}k{row['all_devices'] / 1e3:10.0f}k"
-                f"{row['scaling']:7.2f}"
-                f"{row['over_rule']:7.2f}{row['over_bare']:7.2f}"
-                f"{row['compile_seconds']:8.1f}s",
-                flush=True,
-            )
+            rows.append(measure(name, seeds, options.seconds))
+            print(described(rows[-1]), flush=True)
     print("agent steps/s of all seeds together; rule and bare: time over updates alone")
     if options.json:
         text = json.dumps({"machine": machine, "rows": rows}, indent=2, default=str)
         options.json.write_text(text + "\n")
 
 
-def measure(name: str, algorithm: Any, seeds: int, seconds: float) -> dict[str, Any]:
+def parsed() -> argparse.Namespace:
+    """The options of the command line."""
+    names = [*ALGORITHMS, *VARIANTS]
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
+    parser.add_argument(
+        "--algorithms", nargs="+", choices=names, default=names, metavar="NAME"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument(
+        "--only", choices=names, metavar="NAME", help="its steps/s on one core alone"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="with --only: once more per line of input"
+    )
+    return parser.parse_args()
+
+
+def only(options: argparse.Namespace) -> None:
+    """Prints agent steps/s on the devices of this process."""
+    for seeds in options.seeds:
+        programs = lanes_of(built(options.only), seeds)
+        train = paced(trainer(programs), programs, options.seconds)
+        turn = partial(take_turn, train, options.seconds / TURNS)
+        print(turn()["per_second"], flush=True)
+        for _ in sys.stdin if options.again else ():
+            print(turn()["per_second"], flush=True)
+
+
+def measure(name: str, seeds: int, seconds: float) -> dict[str, Any]:
     """All figures of one algorithm with so many seeds, measured in turns."""
-    lanes = [Lane(name, algorithm, seed) for seed in range(seeds)]
-    everything = Lanes(lanes, 1, 100)
-    one = Lanes(lanes, 1, 100, devices=jax.local_devices()[:1])
-    turns: dict[str, Callable[[int], float]] = {
-        "all": trainer(everything),
-        "one": trainer(one),
-        "rule": updater(everything, rule_loss),
-        "bare": updater(everything, bare_loss),
-    }
-    before = one_core(name, seeds)
-    counts = {turn: calibrated(run, seconds / 4) for turn, run in turns.items()}
-    spent: dict[str, list[float]] = {turn: [] for turn in turns}
-    for _ in range(4):
-        for turn, run in turns.items():
-            spent[turn].append(run(counts[turn]) / counts[turn])
-    best = {turn: statistics.median(times) for turn, times in spent.items()}
-    # Before and after what it is compared with, for the machine may change its pace.
-    core = (before + one_core(name, seeds)) / 2
-    steps = algorithm.steps_per_iteration * seeds
+    algorithm = built(name)
+    update, note = update_of(algorithm)
+    with one_core(name, seeds, seconds) as core:
+        programs = lanes_of(algorithm, seeds)
+        runs = {"all": trainer(programs)}
+        if update:
+            runs |= updaters(programs, update)
+        core()  # what it says first, once it is ready; from now on it waits for us
+        works = {turn: paced(run, programs, seconds) for turn, run in runs.items()}
+        speeds: dict[str, list[float]] = {turn: [] for turn in ("core", *works)}
+        for _ in range(TURNS):
+            speeds["core"].append(core(again=True))
+            for turn, work in works.items():
+                speed = take_turn(work, seconds / TURNS)
+                speeds[turn].append(speed["per_second"])
     return {
         "algorithm": name,
+        "settings": VARIANTS.get(name, (name, {}))[1],
         "seeds": seeds,
-        "one_core": core,
-        "one_device": steps / best["one"],
-        "all_devices": steps / best["all"],
-        "scaling": steps / best["all"] / core,
-        "over_rule": best["all"] / best["rule"],
-        "over_bare": best["all"] / best["bare"],
-        "compile_seconds": everything.compile_seconds,
+        "one_core": statistics.median(speeds["core"]),
+        "all_devices": statistics.median(speeds["all"]),
+        "scaling": median_ratio(speeds["all"], speeds["core"]),
+        "over_rule": median_ratio(speeds["rule"], speeds["all"]) if update else None,
+        "over_bare": median_ratio(speeds["bare"], speeds["all"]) if update else None,
+        "compile_seconds": programs.compile_seconds,
+        "note": note,
     }
 
 
-def one_core(name: str, seeds: int) -> float:
-    """Agent steps/s of a process that is pinned to one core and has one device."""
+def described(row: dict[str, Any]) -> str:
+    """A line of the table."""
+    devices = len(jax.local_devices())
+    slow = row["seeds"] >= devices > 1 and row["scaling"] < LEAST_SCALING * devices
+    costly = row["over_bare"] is not None and row["over_bare"] > MOST_OVER_BARE
+    return (
+        f"{row['algorithm']:16}{row['seeds']:5d}{row['one_core'] / 1e3:9.0f}k"
+        f"{row['all_devices'] / 1e3:10.0f}k{figure(row['scaling'], slow)}"
+        f"{figure(row['over_rule'], False)}{figure(row['over_bare'], costly)}"
+        f"{row['compile_seconds']:7.1f}s  {row['note']}"
+    ).rstrip()
 
-    said = subprocess.run(
-        [sys.executable, __file__, f"--only={name}", "--seeds", str(seeds)],
+
+def figure(ratio: float | None, missed: bool) -> str:
+    """A ratio, or '-' where there is none, and whether it misses what is aimed at."""
+    number = f"{'-':>8}" if ratio is None else f"{ratio:8.2f}"
+    return number + ("!" if missed else " ")
+
+
+def median_ratio(above: list[float], below: list[float]) -> float:
+    """The median over the turns of two speeds' ratio."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def built(name: str) -> Any:
+    """The algorithm of a row."""
+    kind, settings = VARIANTS.get(name, (name, {}))
+    return ALGORITHMS[kind](**settings)
+
+
+def lanes_of(algorithm: Any, seeds: int) -> Lanes:
+    """Programs for so many seeds, on all devices of this process."""
+    return Lanes([Lane("", algorithm, seed) for seed in range(seeds)], 1, 100)
+
+
+@contextlib.contextmanager
+def one_core(name: str, seeds: int, seconds: float) -> Iterator[Callable[..., float]]:
+    """Agent steps/s of a process that is pinned to one core and has one device.
+
+    It compiles while its parent does, says its first figure when it is ready, and then
+    one more whenever it is asked to do so again.
+    """
+    command = [sys.executable, __file__, f"--only={name}", "--again"]
+    command += [f"--seeds={seeds}", f"--seconds={seconds}"]
+    with subprocess.Popen(
+        command,
         env=os.environ | {"PGVQ_DEVICES": "1"},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    return float(said.stdout)
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        asked, said = process.stdin, process.stdout
+
+        def speed(again: bool = False) -> float:
+            if again:
+                print(file=asked, flush=True)
+            return float(said.readline())
+
+        yield speed
 
 
-def steps_per_second(algorithm: Any, seeds: int, seconds: float) -> float:
-    """Agent steps/s of all seeds together, on all devices of this process."""
-    train = trainer(Lanes([Lane("", algorithm, s) for s in range(seeds)], 1, 100))
-    count = calibrated(train, seconds / 2)
-    times = [train(count) / count for _ in range(2)]
-    return algorithm.steps_per_iteration * seeds / statistics.median(times)
+def paced(
+    run: Callable[[int], None], programs: Lanes, seconds: float
+) -> Callable[[], int]:
+    """`run` by small parts of a turn; each returns the agent steps that it stands for.
 
-
-def calibrated(run: Callable[[int], float], seconds: float) -> int:
-    """How many iterations take about so long."""
+    The parts are still long beside the time that it takes to start a program.
+    """
     run(1)
-    return max(2, int(4 * seconds / max(run(4), 1e-6)))
+    began = time.perf_counter()
+    run(4)
+    each = max(time.perf_counter() - began, 1e-6) / 4
+    iterations = max(1, int(seconds / TURNS / 4 / each))
+    steps = programs.lanes[0].algorithm.steps_per_iteration * len(programs.lanes)
+
+    def part() -> int:
+        run(iterations)
+        return iterations * steps
+
+    return part
 
 
-def trainer(programs: Lanes) -> Callable[[int], float]:
-    """Trains for so many iterations and returns the seconds."""
+def trainer(programs: Lanes) -> Callable[[int], None]:
+    """Trains for so many iterations."""
     progress = programs.start()
 
-    def run(iterations: int) -> float:
+    def run(iterations: int) -> None:
         nonlocal progress
-        progress, seconds = programs.advance(progress, iterations)
-        return seconds
+        progress, _ = programs.advance(progress, iterations)
 
     return run
 
 
-def updater(programs: Lanes, loss: Callable[..., Any]) -> Callable[[int], float]:
+def updaters(programs: Lanes, update: Update) -> dict[str, Callable[[int], None]]:
     """The updates of so many iterations alone, on the same devices and lanes."""
     algorithm = programs.lanes[0].algorithm
-    learner = programs.start().state.learner
-    data = example_rows(algorithm)
-
-    def updates(count: Any, params: Any, opt_state: Any) -> Any:
-        def one(_: Any, carry: Any) -> Any:
-            params, opt_state = carry
-            grads = jax.grad(loss, argnums=1)(algorithm, params, data)
-            changes, opt_state = adam(1e-4, 1.0).update(grads, opt_state)
-            return optax.apply_updates(params, changes), opt_state
-
-        return jax.lax.fori_loop(
-            0, count * algorithm.updates_per_iteration, one, (params, opt_state)
-        )
-
-    shard = PartitionSpec("lanes")
-    program = jax.jit(
-        jax.shard_map(
-            jax.vmap(updates, in_axes=(None, 0, 0)),
-            mesh=programs.mesh,
-            in_specs=(PartitionSpec(), shard, shard),
-            out_specs=shard,
-            check_vma=False,
-        )
+    lanes, same = PartitionSpec("lanes"), PartitionSpec()
+    sharded = partial(
+        jax.shard_map, mesh=programs.mesh, out_specs=lanes, check_vma=False
     )
+    state = programs.start().state
+    make_rows = jax.vmap(partial(update.rows, algorithm))
+    rows = jax.jit(sharded(make_rows, in_specs=lanes))(state)
+    given = state.learner.params, state.learner.opt_state, rows
 
-    def run(iterations: int) -> float:
-        began = time.perf_counter()
-        args = (jnp.int32(iterations), learner.params, learner.opt_state)
-        jax.block_until_ready(program(*args))
-        return time.perf_counter() - began
+    def updater(loss: Loss) -> Callable[[int], None]:
+        by_lane = jax.vmap(partial(updates, algorithm, loss), in_axes=(None, 0, 0, 0))
+        program = jax.jit(sharded(by_lane, in_specs=(same, lanes, lanes, lanes)))
 
-    return run
+        def run(iterations: int) -> None:
+            jax.block_until_ready(program(jnp.int32(iterations), *given))
 
+        return run
 
-def example_rows(algorithm: Any) -> Transition:
-    """Rows of the shape that one update sees, drawn at random."""
-    is_rollout = isinstance(algorithm, PolicyGradient)
-    shape = (
-        (algorithm.rollout_length, algorithm.num_envs)
-        if is_rollout
-        else (algorithm.batch_size,)
-    )
-    keys = jax.random.split(jax.random.key(0), 4)
-    width = algorithm.env.observation_space(algorithm.params).shape
-    return Transition(
-        obs=jax.random.normal(keys[0], shape + width),
-        action=jax.random.randint(keys[1], shape, 0, algorithm.num_actions),
-        reward=jax.random.normal(keys[2], shape),
-        next_obs=jax.random.normal(keys[3], shape + width),
-        terminated=jnp.zeros(shape, dtype=bool).at[0].set(True),
-        truncated=jnp.zeros(shape, dtype=bool),
-    )
-
-
-def rule_loss(algorithm: Any, params: Any, rows: Transition) -> Any:
-    """The algorithm's own loss, with every network that it reads."""
-    if isinstance(algorithm, PolicyGradient):
-        return algorithm.loss(params, rows)[0]
-    older = jax.tree.map(jax.lax.stop_gradient, params)
-    return algorithm.loss(params, older, rows)[0]
-
-
-def bare_loss(algorithm: Any, params: Any, rows: Transition) -> Any:
-    """One forward pass, and a loss on every output."""
-    if isinstance(algorithm, PolicyGradient):
-        logits, value = apply_over_time(algorithm.network, params, rows.obs)
-        policy = -log_prob(logits, rows.action) * rows.reward - 0.01 * entropy(logits)
-        return (policy + squared_error(value, rows.reward)).mean()
-    q_values = algorithm.network.apply(params, rows.obs)
-    return squared_error(action_value(q_values, rows.action), rows.reward).mean()
+    return {"rule": updater(update.rule), "bare": updater(update.bare)}
 
 
 if __name__ == "__main__":
