@@ -22,6 +22,8 @@ ALGORITHMS = {
         target_period=100,
         discount=0.99,
         max_grad_norm=100.0,  # of errors of values that reach 100, not 1
+        exploration_fraction=0.2,
+        epsilon_end=0.04,
     ),
     "pqn": PQN(),
 }
@@ -62,5 +64,5 @@ experiments = [
     game("acrobot", "Acrobot", "Acrobot-v1", 2e5),
     game("catch", "Catch", "Catch-bsuite", 1e5, ALGORITHMS | TABULAR),
     game("deep_sea", "Deep Sea", "DeepSea-bsuite", 1e5, ALGORITHMS | TABULAR),
-    game("breakout", "MinAtar Breakout", "Breakout-MinAtar", 1e6, FRESH, seeds=5),
+    game("breakout", "MinAtar Breakout", "Breakout-MinAtar", 1e6, FRESH, seeds=3),
 ]
