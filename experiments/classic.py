@@ -49,7 +49,7 @@ def game(
     env, _ = make(environment)
     return Experiment(
         name=name,
-        title=f"{title}: {environment}, one configuration per algorithm",
+        title=f"{title}, one configuration per algorithm for all of five games",
         algorithms={n: a.replace(env=env) for n, a in algorithms.items()},
         steps=steps,
         seeds=seeds,

@@ -55,8 +55,8 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
     )
     huber: bool = static(
         False,
-        "Huber loss instead of the squared one; where values are far above 1 it let "
-        "them run away, on CartPole to 1e5",
+        "Huber loss instead of the squared one (quantiles always have it); where "
+        "values are far above 1 it let them run away, on CartPole to 1e5",
     )
 
     def __post_init__(self) -> None:
