@@ -29,9 +29,9 @@ def shuffled_indices(
             f"num_minibatches={num_minibatches} must divide the number of rows = "
             f"{count}, so that an epoch uses every row once; use one of its divisors"
         )
-    # Sorting random bits with the row number in their last bits is several times as fast
-    # as a permutation, which sorts pairs. Of 2,048 rows about one pair an epoch has
-    # equal bits and so stays in order.
+    # Sorting random bits with the row number in their last bits is several times as
+    # fast as a permutation, which sorts pairs. Of 2,048 rows about one pair an epoch
+    # has equal bits and so stays in order.
     width = max(1, (count - 1).bit_length())
     bits = jax.random.bits(key, (num_epochs, count), jnp.uint32) << width
     mixed = jnp.sort(bits | jnp.arange(count, dtype=jnp.uint32), axis=1)
