@@ -21,7 +21,6 @@ RUNGS = {
     "dqn, 3-step": DQN(n_step=3),
     "dqn, prioritised": DQN(prioritized=True),
     "dqn, quantiles": DQN(quantiles=32),
-    "dqn, all five": DQN(dueling=True, n_step=3, prioritized=True, quantiles=32),
 }
 
 # Where things are, and not where they are going: one look is not enough.
