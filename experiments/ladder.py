@@ -24,7 +24,11 @@ RUNGS = {
 }
 
 # Where things are, and not where they are going: one look is not enough.
-HIDDEN = Pong(episode="point", observation="positions")
+HIDDEN = PPO(
+    env=Pong(episode="point", observation="positions"),
+    num_minibatches=4,
+    learning_rate=1e-3,
+)
 
 experiments = [
     Experiment(
@@ -40,10 +44,10 @@ experiments = [
         name="hidden",
         title="Atari Pong with its velocities hidden: what a memory is worth",
         algorithms={
-            "ppo": PPO(env=HIDDEN),
-            "ppo with memory": PPO(env=HIDDEN, memory_size=64),
+            "ppo": HIDDEN,
+            "ppo with memory": HIDDEN.replace(memory_size=64),
         },
-        steps=1e6,
+        steps=2.5e6,
         seeds=4,
         evaluations=6,
         games=6,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny import tiny
 
-from pgvq.algorithms import ALGORITHMS
+from pgvq.algorithms import ALGORITHMS, Tabular
 from pgvq.lane import (
     EVALUATION,
     MODES,
@@ -65,7 +65,8 @@ def test_seeds_differ_in_everything(three):
 
     def beginning(lane):
         algorithm, state = lanes.agent(first, lane)
-        kernel = state.learner.params["params"]["torso"]["Dense_0"]["kernel"]
+        # The largest array: biases and temperatures all begin with one number.
+        kernel = max(jax.tree.leaves(state.learner.params), key=jnp.size)
         action = algorithm.act(state, OBS, jax.random.key(0), greedy=False)
         later = algorithm.act(state, OBS, state.key, greedy=False)
         return kernel, state.world.obs, state.world.env_state.label, action, later
@@ -75,7 +76,7 @@ def test_seeds_differ_in_everything(three):
         kernel, obs, label, action, later = (
             (x != y).any() for x, y in zip(one, other, strict=True)
         )
-        assert kernel
+        assert kernel or isinstance(lanes.lanes[0].algorithm, Tabular)  # all zeros
         assert obs
         assert label
         assert later
@@ -85,9 +86,9 @@ def test_seeds_differ_in_everything(three):
 def test_seeds_fill_their_replay_differently(three):
     """Pitfall 1: the uniform warm-up too is each seed's own."""
     _, first, _ = three
-    if not hasattr(first.state.learner, "replay"):
+    if not hasattr(first.state.learner, "experience"):
         return  # it keeps none
-    actions = first.state.learner.replay.rows.action
+    actions = first.state.learner.experience.replay.rows.action
     for one, other in itertools.combinations(range(3), 2):
         assert (actions[one] != actions[other]).any()
 
@@ -159,7 +160,7 @@ def test_metrics_are_means_of_what_is_known(three):
     _, metrics = lanes.metrics(lanes.from_host(first))
     assert all(np.isnan(mean).all() for mean in metrics.values())
     progress, metrics = lanes.metrics(lanes.from_host(later))
-    assert metrics["loss"].shape == (3,)
+    assert metrics["episodes"].shape == (3,)
     assert all(np.isfinite(mean).all() for mean in metrics.values())
     assert ((metrics["episodes"] > 4) & (metrics["episodes"] < 12)).all()
     _, metrics = lanes.metrics(progress)
