@@ -25,7 +25,7 @@ for _id, _factory in ((PONG_ID, Pong), (MDP_ID, random_mdp)):
 # Discrete ones that are not listed, and why. All others can be trained.
 UNLISTED = {
     "MNISTBandit-bsuite": "gymnax downloads the images of MNIST whenever it is made "
-    "and they are not yet in /tmp/mnist",
+    "and they have not been downloaded yet",
 }
 
 
