@@ -109,7 +109,7 @@ def pqn_rows(algorithm: PQN, state: Any) -> Any:
 def replay_rows(algorithm: DQN | SAC, state: Any) -> Any:
     """A `Minibatch` drawn from the replay as it stands."""
     experience = state.learner.experience
-    by = algorithm.draws(experience, jax.random.key(0))[0]
+    by = jax.tree.map(lambda x: x[0], algorithm.draws(experience, jax.random.key(0)))
     return algorithm.draw(experience, by, state.learner.agent_steps)
 
 

@@ -181,23 +181,27 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         pending = jax.tree.map(lambda x: x[count:], steps) if self.n_step > 1 else ()
         return Experience(ring, pending, priorities)
 
-    def draws(self, experience: Experience, key: Key) -> Array:
+    def draws(self, experience: Experience, key: Key) -> PyTree:
         """What each update of an iteration draws by, `[U, ...]`: a scan's input.
 
-        Places in the replay where draws are uniform, keys where the priorities that
-        decide change with every update.
+        Minibatches where draws are uniform, because one large gather costs less than
+        many small ones; keys where priorities decide, that change with every update.
         """
         if self.prioritized:
             return jax.random.split(key, self.updates_per_iteration)
-        size = jnp.maximum(experience.replay.size, 1)
         shape = (self.updates_per_iteration, self.batch_size)
-        return jax.random.randint(key, shape, 0, size)
+        places = jax.random.randint(
+            key, shape, 0, jnp.maximum(experience.replay.size, 1)
+        )
+        return Minibatch(
+            replay.take(experience.replay, places), places, jnp.ones(shape)
+        )
 
-    def draw(self, experience: Experience, by: Array, agent_steps: Array) -> Minibatch:
+    def draw(self, experience: Experience, by: PyTree, agent_steps: Array) -> Minibatch:
         """The minibatch of one update, by one of `draws`."""
-        ring = experience.replay
         if not self.prioritized:
-            return Minibatch(replay.take(ring, by), by, jnp.ones(self.batch_size))
+            return by
+        ring = experience.replay
         index, chance = prioritized.sample(
             experience.priorities, by, (self.batch_size,)
         )

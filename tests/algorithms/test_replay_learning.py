@@ -154,11 +154,14 @@ def test_the_replay_draws_only_what_was_written():
     """And, without priorities, every row as often as any other."""
     algorithm, experience = holding(4, capacity=12, batch_size=64)
     by = jax.jit(algorithm.draws)(experience, jax.random.key(0))
-    assert by.shape == (2, 64)
-    batch = jax.jit(algorithm.draw)(experience, by[0], jnp.int32(0))
+    assert by.places.shape == (2, 64)
+    batch = jax.jit(algorithm.draw)(
+        experience, jax.tree.map(lambda leaf: leaf[0], by), jnp.int32(0)
+    )
+    np.testing.assert_array_equal(batch.places, by.places[0])
     np.testing.assert_array_equal(batch.rows.action, batch.places)
     np.testing.assert_array_equal(batch.weight, 1)
-    np.testing.assert_allclose(np.bincount(np.ravel(by)), 32, atol=16)
+    np.testing.assert_allclose(np.bincount(np.ravel(by.places)), 32, atol=16)
 
 
 def holding(count, **changes):
