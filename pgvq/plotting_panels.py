@@ -206,7 +206,7 @@ def _draw_curves(axes: Axes, panel: Panel) -> None:
     axes.margins(x=0.02)
     if panel.y_limits:
         axes.set_ylim(panel.y_limits)
-    _name_curves(axes, labels)
+    _name_curves(axes, labels, _HEIGHT)
 
 
 def _draw_uncertainty(axes: Axes, curve: Curve, color: str) -> None:
@@ -223,12 +223,13 @@ def _draw_uncertainty(axes: Axes, curve: Curve, color: str) -> None:
         axes.fill_between(x, low, high, color=color, alpha=0.16, linewidth=0, zorder=1)
 
 
-def _name_curves(axes: Axes, labels: list[tuple[str, float, str]]) -> None:
-    """Writes names at the right edge, as near to their curves' ends as they fit."""
+def _name_curves(
+    axes: Axes, labels: list[tuple[str, float, str]], height: float
+) -> None:
+    """Writes names to the right of axes so many inches high, near their curves."""
     if not labels:
         return
     words = [style.wrapped(name, 20) for name, *_ in labels]
-    height = axes.get_position().height * axes.figure.get_figheight()
     to_axes = axes.transData + axes.transAxes.inverted()
     # Whatever lies outside of the axes is named at their edge.
     ends = [

@@ -66,8 +66,8 @@ def filled(claim: Claim, finding: Finding, pictures: str) -> str:
 def _known(claim: Claim, what: str, name: str, known: Mapping[str, Any]) -> Any:
     if name not in known:
         raise InputError(
-            f"the text of {claim.name} asks for the {what} {name!r}, and the finding has "
-            f"{', '.join(known) or 'none'}; correct the text, or measure it again"
+            f"the text of {claim.name} asks for the {what} {name!r}, and the finding "
+            f"has {', '.join(known) or 'none'}; correct the text, or measure it again"
         )
     return known[name]
 
@@ -125,7 +125,7 @@ def _footer(study: Study, results: Path) -> str:
     known = [value for value in seconds if not math.isnan(value)]
     return (
         "---\n\n"
-        f"Made by `pgvq run experiments/{study.name}.py`: every number and figure above "
-        "is put in from what it measured (tables, figures and their provenance: "
+        f"Made by `pgvq run experiments/{study.name}.py`: every number and figure "
+        "above is put in from what it measured (tables, figures and their provenance: "
         f"`results/{study.name}/`). The measurements took {sum(known):.0f} seconds."
     )

@@ -48,13 +48,21 @@ Examples:
     pgvq run experiments/pong.py --set dqn.learning_rate=3e-4 --out results/slower
     pgvq run experiments/pong.py --set dqn.torso.features=128,128
       --set '*.env.repeat_action_probability=0' --out results/not_sticky
+
+A file may define a study instead, claims that are measured and become a page:
+
+    pgvq run experiments/why_not_backprop.py
+    pgvq run experiments/why_not_backprop.py --claim 2
 """
 
 PLOT = """Draw all figures and write summary.csv, from a results folder alone.
 
+Of a study's file, its figures and its page, from what has been measured.
+
 Examples:
 
     pgvq plot results/pong
+    pgvq plot experiments/why_not_backprop.py
 """
 
 LIST = """Algorithms and environments; of one of them, its fields and what they mean.
@@ -125,6 +133,8 @@ class Run:
     """Results folder; by default results/ and the experiment's name."""
     only: Annotated[str | None, arg(metavar="NAME")] = None
     """Of a file that defines several experiments, the one of this name."""
+    claim: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NUMBER")] = ()
+    """Of a study, only the claim of this number or name; may be given several times."""
     fresh: Annotated[bool, arg(constructor=bool)] = False
     """Delete the results folder first."""
     evaluations: Annotated[int | None, arg(metavar="N")] = None
@@ -140,7 +150,7 @@ class Plot:
     """Draw all figures and write summary.csv, from a results folder alone."""
 
     folder: Positional[Annotated[str, arg(metavar="FOLDER")]]
-    """A results folder, such as results/pong."""
+    """A results folder, such as results/pong, or the file of a study."""
 
 
 @dataclasses.dataclass
@@ -246,19 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console) -> int:
     """Hands a command to the module that does it."""
     if isinstance(command, Run):
-        from pgvq.cli.run import run_experiment
+        from pgvq.cli.run import run_file
 
-        names = ("seeds", "steps", "evaluations", "games")
-        return run_experiment(
-            command.file,
-            {name: getattr(command, name) for name in names},
-            command.settings,
-            command.out,
-            command.only,
-            command.fresh,
-            not command.no_cache,
-            console,
-        )
+        return run_file(command, console)
     if isinstance(command, Plot):
         from pgvq.cli.plot import draw
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pgvq.experiment import Experiment
 from pgvq.files import one_line
+from pgvq.study import Study
 from pgvq.types import InputError
 
 FOLDER = Path("experiments")  # where experiments are looked for by their bare name
@@ -38,6 +39,18 @@ def load_experiment(given: str) -> Loaded:
     """
     path, text = _read(given)
     return Loaded(execute(text, str(path)), text)
+
+
+def load_study(given: str) -> Study | None:
+    """The `study` that a Python file defines, found and run as `load_experiment` does.
+
+    None where it defines no study, but what else it may. Raises as `load_module`.
+    """
+    path, text = _read(given)
+    if "study" not in text:  # not worth running twice
+        return None
+    found = _run(text, str(path)).__dict__.get("study")
+    return found if isinstance(found, Study) else None
 
 
 def load_module(given: str) -> types.ModuleType:

@@ -1,15 +1,25 @@
-"""`pgvq plot`: figures and table from a results folder alone."""
+"""`pgvq plot`: figures and table from what was found, without training."""
 
 from rich.console import Console
 
 from pgvq import plotting
+from pgvq.cli.loading import load_study
+from pgvq.cli.studying import plot_study
 from pgvq.results import load
 from pgvq.summary_table import print_summary
+from pgvq.types import InputError
 
 
-def draw(folder: str, console: Console) -> int:
-    """Prints the summary and writes the figures; returns the exit status."""
-    results = load(folder)
+def draw(place: str, console: Console) -> int:
+    """Draws a results folder, or a study by its file; returns the exit status."""
+    if place.endswith(".py"):
+        study = load_study(place)
+        if study is None:
+            raise InputError(
+                f"{place} defines no `study`; give the results folder of its experiment"
+            )
+        return plot_study(study, console)
+    results = load(place)
     print_summary(results, console=console)
     for path in plotting.plot(results):
         console.print(str(path), markup=False, highlight=False, soft_wrap=True)

@@ -3,14 +3,15 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 from rich.console import Console
 
 from pgvq import devices, plotting
-from pgvq.cli.loading import execute, load_experiment, select
+from pgvq.cli.loading import execute, load_experiment, load_study, select
 from pgvq.cli.overrides import override
+from pgvq.cli.studying import run_study
 from pgvq.experiment import Experiment
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
@@ -18,7 +19,42 @@ from pgvq.runner import Interrupted, run
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
 
+if TYPE_CHECKING:
+    from pgvq.cli import Run
+
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+def run_file(asked: "Run", console: Console) -> int:
+    """Runs what a file defines, experiments or a study; returns the exit status."""
+    names = ("seeds", "steps", "evaluations", "games")
+    changes = {name: getattr(asked, name) for name in names}
+    if asked.no_cache:
+        jax.config.update("jax_enable_compilation_cache", False)
+    study = load_study(asked.file)
+    if study is None:
+        if asked.claim:
+            raise InputError(
+                f"--claim {asked.claim[0]}: {asked.file} defines no `study`, and only "
+                "studies have claims; leave it out"
+            )
+        return run_experiment(
+            asked.file,
+            changes,
+            asked.settings,
+            asked.out,
+            asked.only,
+            asked.fresh,
+            console,
+        )
+    given = [f"--{name}" for name, value in changes.items() if value is not None]
+    given += ["--set"] * bool(asked.settings) + ["--only"] * bool(asked.only)
+    if given:
+        raise InputError(
+            f"{given[0]} is for experiments, and {asked.file} is a study, which is "
+            "always measured whole; choose among its claims by --claim NUMBER"
+        )
+    return run_study(study, asked.claim, asked.out, console)
 
 
 def run_experiment(
@@ -28,7 +64,6 @@ def run_experiment(
     out: str | None,
     only: str | None,
     fresh: bool,
-    cache: bool,
     console: Console,
 ) -> int:
     """Trains what is missing and shows it; returns the exit status.
@@ -41,11 +76,8 @@ def run_experiment(
             experiments of a file have a folder of their own each within the file's.
         only: of several, the one of this name.
         fresh: delete the folders first.
-        cache: whether compiled programs are kept.
         console: where to print.
     """
-    if not cache:
-        jax.config.update("jax_enable_compilation_cache", False)
     loaded = load_experiment(file)
     chosen = loaded.experiments
     if only is not None:

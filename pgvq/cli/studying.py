@@ -1,0 +1,77 @@
+"""`pgvq run` and `pgvq plot` of a file that defines a `study`."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from pgvq import devices
+from pgvq.study import Claim, Study, chosen, found, is_measured, measured
+from pgvq.study_page import write_page
+from pgvq.types import InputError
+
+DOCUMENTS = Path("docs")
+
+
+def run_study(
+    study: Study, wanted: Sequence[str], out: str | None, console: Console
+) -> int:
+    """Measures claims, draws them and writes the page; returns the exit status.
+
+    Args:
+        study: of the file.
+        wanted: claims by number or name; all where none is given.
+        out: folder of results and page; by default results/NAME and docs/NAME.md.
+        console: where to print.
+    """
+    claims = chosen(study, wanted)
+    folder, page = places(study, out)
+    console.print(f"{study.title}\n{devices.describe()}", markup=False, highlight=False)
+    for claim in claims:
+        number = list(study.claims).index(claim) + 1
+        told = f"\n{number}. {claim.title}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        started = time.perf_counter()
+
+        def say(text: str, since: float = started) -> None:
+            seconds = f"{time.perf_counter() - since:4.0f} s  "
+            console.print(seconds + text, markup=False, highlight=False, soft_wrap=True)
+
+        finding = measured(claim, folder / claim.name, say)
+        for said, met in finding.expectations.items():
+            say(f"{'as expected' if met else 'CONTRARY TO EXPECTATION'}: {said}")
+        draw(claim, folder / claim.name)
+        # After every claim, so that nothing is lost when the next is stopped.
+        write_page(study, folder, page)
+    console.print(f"\nthe page: {page}\nfigures and tables: {folder}", highlight=False)
+    return 0
+
+
+def plot_study(study: Study, console: Console) -> int:
+    """Draws all that is measured again and writes the page; returns the exit status."""
+    folder, page = places(study, None)
+    there = [claim for claim in study.claims if is_measured(folder / claim.name)]
+    if not there:
+        raise InputError(
+            f"{folder} holds no results of {study.name}; measure them first, with "
+            f"`pgvq run experiments/{study.name}.py`"
+        )
+    for claim in there:
+        for path in draw(claim, folder / claim.name):
+            console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    write_page(study, folder, page)
+    console.print(str(page), markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def draw(claim: Claim, folder: Path) -> list[Path]:
+    """The figures of a claim, from what is measured in its folder."""
+    return claim.draw(found(folder), folder)
+
+
+def places(study: Study, out: str | None) -> tuple[Path, Path]:
+    """Where the results of a study go, and its page."""
+    if out is None:
+        return Path("results", study.name), DOCUMENTS / f"{study.name}.md"
+    return Path(out), Path(out) / f"{study.name}.md"
