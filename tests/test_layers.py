@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 LAYERS = {
     0: "types devices files locking plugins provenance statistics",
     1: "returns losses quantiles exploration torsos networks optimizers replay "
-    "prioritized minibatches",
+    "prioritized minibatches estimators",
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",

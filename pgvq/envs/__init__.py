@@ -5,6 +5,7 @@ JAX array when it is imported, which starts JAX: whoever wants other devices, on
 core for example, must say so to JAX before this import.
 """
 
+from pgvq.envs.choices import Choice, LeftOrRight, Threshold
 from pgvq.envs.discrete import num_states, state_index
 from pgvq.envs.finite_mdp import (
     FiniteMDP,
@@ -20,10 +21,13 @@ from pgvq.envs.vector import evaluation_env, forgets, vector_reset, vector_step
 __all__ = [
     "PONG_ID",
     "UNLISTED",
+    "Choice",
     "FiniteMDP",
+    "LeftOrRight",
     "Pong",
     "PongParams",
     "PongState",
+    "Threshold",
     "discrete_environments",
     "evaluation_env",
     "forgets",

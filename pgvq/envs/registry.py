@@ -9,6 +9,7 @@ from gymnax import registration
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
+from pgvq.envs.choices import LeftOrRight
 from pgvq.envs.finite_mdp import random_mdp
 from pgvq.envs.own import own_environment
 from pgvq.envs.pong import Pong
@@ -17,8 +18,10 @@ from pgvq.types import InputError
 
 PONG_ID = "Pong-Atari"
 MDP_ID = "RandomMDP-pgvq"
+CHOICE_ID = "LeftOrRight-pgvq"
 
-for _id, _factory in ((PONG_ID, Pong), (MDP_ID, random_mdp)):
+_OWN = {PONG_ID: Pong, MDP_ID: random_mdp, CHOICE_ID: LeftOrRight}
+for _id, _factory in _OWN.items():
     if _id not in registration.registered_envs:
         registration.register(_id, _factory)
 
