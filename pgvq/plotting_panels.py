@@ -174,7 +174,8 @@ def _name_width(part: Panel | Rows) -> float:
 
 def _draw(axes: Axes, part: Panel | Rows) -> None:
     style.quiet_grid(axes)
-    axes.set_title(part.title, loc="left", size=9.5, color=style.INK)
+    pad = 16 if isinstance(part, Rows) and part.lines else 6
+    axes.set_title(part.title, loc="left", size=9.5, color=style.INK, pad=pad)
     axes.set_xlabel(part.x_label)
     if isinstance(part, Rows):
         _draw_rows(axes, part)
@@ -251,8 +252,8 @@ def _draw_rows(axes: Axes, part: Rows) -> None:
     for name, level in part.lines.items():
         axes.axvline(level, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.text(
-            level, 0.995, f" {name}", transform=axes.get_xaxis_transform(), size=8,
-            color=style.GREY, va="top", rotation=90, ha="right",
+            level, 1.01, name, transform=axes.get_xaxis_transform(), size=8,
+            color=style.GREY, va="bottom", ha="center",
         )  # fmt: skip
     for y, (name, given) in enumerate(part.rows.items()):
         color = part.colors.get(name, style.INK)

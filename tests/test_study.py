@@ -112,7 +112,7 @@ def test_everything_in_a_text_is_filled_in():
     [
         ("<<b>>", "asks for the number 'b', and the finding has a"),
         ("<<table:a>>", "asks for the table 'a', and the finding has none"),
-        ("<<a:z>>", "'z' is no format of a number"),
+        ("<<a:q>>", "'q' is no format of a number"),
     ],
 )
 def test_a_text_that_asks_for_what_is_not_there_is_refused(text, message):
