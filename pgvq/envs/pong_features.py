@@ -63,6 +63,27 @@ POSITIONS = (
     "enemy_offset",
 )
 
+# What moves, and nothing of the console's insides (the last five): all that the agent
+# needs of a game without FIRE, without sticky actions and without the console's clock.
+# `SmoothPong` shows the same: a policy learnt in one can be played in the other.
+MOTION = Features._fields[:-5]
+
+
+class Moving(NamedTuple):
+    """What `MOTION` is made of, in either game; each [...], in pixels unless said."""
+
+    in_play: Array  # 0 .. 1: how much of a ball there is
+    x: Array  # ball
+    y: Array
+    vx: Array  # pixels a frame, positive to the RIGHT; before a serve the coming one
+    vy: Array  # pixels a frame, positive is down
+    timer: Array  # frames until the serve
+    player: Array  # the agent's paddle
+    target: Array  # where it stands next frame
+    rest: Array  # where it comes to rest if the knob rests
+    knob: Array  # -1 .. 1, the knob between its two stops
+    enemy: Array  # the opponent's paddle
+
 
 def features(court: Court) -> Array:
     """The vector of `Features` for a court with axes [...], [..., 18] float32."""
@@ -79,27 +100,56 @@ def positions(court: Court) -> Array:
     return _stack(getattr(columns, name) for name in POSITIONS)
 
 
-def _columns(c: Court) -> Features:
-    """Only constants normalise.
+def motion(court: Court) -> Array:
+    """The entries of `Features` that `MOTION` names, [..., 13] float32."""
+    return _stack(motion_columns(_moving(court)))
+
+
+def motion_columns(m: Moving) -> tuple[Array, ...]:
+    """The entries of `Features` that `MOTION` names, each [...].
+
+    Only constants normalise.
 
     Contact is a matter of 18 pixels out of 160, so the two offsets are drawn large.
     """
+    live = m.in_play > 0
+    return (
+        jnp.where(live, m.x - 128, 0) * (1 / 77),
+        jnp.where(live, m.y - 126, 0) * (1 / 82),
+        m.vx * (1 / MAX_VX),
+        m.vy * (1 / MAX_VY),
+        m.in_play,
+        m.timer * (1 / WAIT),
+        (m.player - 121) * (1 / 83),
+        (m.target - m.player) * (1 / 16),
+        (m.rest - m.target) * (1 / 32),
+        m.knob,
+        (m.enemy - 104) * (1 / 104),
+        _offset(live, m.y - m.player - 6),
+        _offset(live, m.y - m.enemy - 5),
+    )
+
+
+def _moving(c: Court) -> Moving:
     live = c.timer == 0
-    serve_vx, serve_vy = jnp.where(c.vx >= 0, 1, -1), jnp.where(c.vy < 0, -1, 1)
-    return Features(
-        ball_x=jnp.where(live, c.x - 128, 0) * (1 / 77),
-        ball_y=jnp.where(live, c.y - 126, 0) * (1 / 82),
-        ball_vx=jnp.where(live, c.vx, serve_vx) * (-1 / MAX_VX),
-        ball_vy=jnp.where(live, c.vy, serve_vy) * (1 / MAX_VY),
+    return Moving(
         in_play=live,
-        serve_timer=c.timer * (1 / WAIT),
-        player=(c.player - 121) * (1 / 83),
-        player_step=(c.target - c.player) * (1 / 16),
-        player_pull=(paddle_reading(c.resistance) - c.target) * (1 / 32),
+        x=c.x,
+        y=c.y,
+        vx=-jnp.where(live, c.vx, jnp.where(c.vx >= 0, 1, -1)),
+        vy=jnp.where(live, c.vy, jnp.where(c.vy < 0, -1, 1)),
+        timer=c.timer,
+        player=c.player,
+        target=c.target,
+        rest=paddle_reading(c.resistance),
         knob=(c.resistance - PADDLE_CENTRE) * (1 / (PADDLE_MAX - PADDLE_CENTRE)),
-        enemy=(c.enemy - 104) * (1 / 104),
-        player_offset=_offset(live, c.y - c.player - 6),
-        enemy_offset=_offset(live, c.y - c.enemy - 5),
+        enemy=c.enemy,
+    )
+
+
+def _columns(c: Court) -> Features:
+    return Features(
+        *motion_columns(_moving(c)),
         last_move=direction(c.action),
         last_fire=is_fire(c.action),
         clock_even=1 - (c.clock & 1),
@@ -139,4 +189,5 @@ OBSERVATIONS: dict[str, Observation] = {
     "positions": Observation(
         positions, (len(POSITIONS),), np.float32, -1.25, 1.25, POSITIONS
     ),
+    "motion": Observation(motion, (len(MOTION),), np.float32, -1.25, 1.25, MOTION),
 }
