@@ -16,6 +16,7 @@ from pgvq.envs.finite_mdp import (
 from pgvq.envs.pong import Pong, PongParams
 from pgvq.envs.pong_state import PongState
 from pgvq.envs.registry import PONG_ID, UNLISTED, discrete_environments, make
+from pgvq.envs.smooth_pong import SmoothPong, SmoothPongParams, as_button, as_speed
 from pgvq.envs.vector import evaluation_env, forgets, vector_reset, vector_step
 
 __all__ = [
@@ -27,7 +28,11 @@ __all__ = [
     "Pong",
     "PongParams",
     "PongState",
+    "SmoothPong",
+    "SmoothPongParams",
     "Threshold",
+    "as_button",
+    "as_speed",
     "discrete_environments",
     "evaluation_env",
     "forgets",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import gymnax
@@ -13,14 +14,21 @@ from pgvq.envs.choices import LeftOrRight
 from pgvq.envs.finite_mdp import random_mdp
 from pgvq.envs.own import own_environment
 from pgvq.envs.pong import Pong
+from pgvq.envs.smooth_pong import SmoothPong
 from pgvq.plugins import ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError
 
 PONG_ID = "Pong-Atari"
 MDP_ID = "RandomMDP-pgvq"
 CHOICE_ID = "LeftOrRight-pgvq"
+SMOOTH_ID = "SmoothPong-pgvq"
 
-_OWN = {PONG_ID: Pong, MDP_ID: random_mdp, CHOICE_ID: LeftOrRight}
+_OWN = {
+    PONG_ID: Pong,
+    MDP_ID: random_mdp,
+    CHOICE_ID: LeftOrRight,
+    SMOOTH_ID: partial(SmoothPong, actions="buttons"),
+}
 for _id, _factory in _OWN.items():
     if _id not in registration.registered_envs:
         registration.register(_id, _factory)
@@ -132,8 +140,9 @@ def _checked_params(name: str, env: Environment) -> Any:
         ) from None
     if not discrete:
         raise InputError(
-            f"{name} has continuous actions and every algorithm here chooses among "
-            "discrete ones: use CartPole-v1, Pong-Atari or another discrete one"
+            f"{name} has continuous actions and algorithms here choose among discrete "
+            "ones: use CartPole-v1, Pong-Atari or another discrete one (`analytic` "
+            "alone moves in such spaces: in an experiment, give it the object itself)"
         )
     if num_actions != space.n:
         raise InputError(
