@@ -22,6 +22,7 @@ from pgvq.envs.checks import (
     check_probability,
 )
 from pgvq.envs.pong_features import OBSERVATIONS, Observation
+from pgvq.envs.pong_rewards import REWARDS, Played, check_reward
 from pgvq.envs.pong_rules import (
     FIRST_WAIT,
     MAX_POINTS,
@@ -49,7 +50,7 @@ class _Step(NamedTuple):
 
     state: PongState
     court: Court  # the same, unpacked
-    reward: Array  # float32, points
+    reward: Array  # float32
     scored: Array  # bool: a point ended in one of the frames
     over: Array  # bool: the game ended
 
@@ -60,6 +61,10 @@ class Pong(environment.Environment[PongState, PongParams]):
 
     episode: what `terminated` ends. "game": a game to `points_to_win`. "point": one
         point; the game itself goes on, its state is reset at the game's end alone.
+    reward: what is paid for in training, one of `REWARDS`; evaluations count points.
+        "score": +1 for a point won, -1 for one lost. "hit": +1 for each return of the
+        ball, and nothing for points. "game": at the game's end its score divided by
+        `points_to_win`, -1..+1, and nothing before; needs episode="game".
     frame_skip: frames per agent step. Rewards add up; frames after the game's end
         are not run.
     repeat_action_probability: per frame, that the console repeats the action of the
@@ -81,6 +86,7 @@ class Pong(environment.Environment[PongState, PongParams]):
     """
 
     episode: str = "game"
+    reward: str = "score"
     frame_skip: int = 4
     repeat_action_probability: float = 0.25
     noop_max: int = 30
@@ -93,17 +99,13 @@ class Pong(environment.Environment[PongState, PongParams]):
         check_choice("episode", self.episode, EPISODES)
         check_choice("observation", self.observation, tuple(OBSERVATIONS))
         check_integer("frame_skip", self.frame_skip, 1)
+        check_reward(self.reward, self.episode, self.frame_skip)
         check_integer("max_agent_steps", self.max_agent_steps, 1)
         ends = "Atari's own game ends at 21 and counts no further"
         check_integer("points_to_win", self.points_to_win, 1, MAX_POINTS, ends)
-        check_integer(
-            "noop_max",
-            self.noop_max,
-            0,
-            30,
-            f"the first serve comes {FIRST_WAIT} frames after a reset, and ALE's "
-            "users start within 30",
-        )
+        serve = f"the first serve comes {FIRST_WAIT} frames after a reset"
+        starts = f"{serve}, and ALE's users start within 30"
+        check_integer("noop_max", self.noop_max, 0, 30, starts)
         check_probability("repeat_action_probability", self.repeat_action_probability)
         if self.num_actions not in (3, 6):
             raise InputError(
@@ -159,7 +161,7 @@ class Pong(environment.Environment[PongState, PongParams]):
     ) -> Stepped:
         """One agent step, with an automatic reset at the game's end or cap.
 
-        Returns observation [*O], state, reward (points, float32), terminated,
+        Returns observation [*O], state, reward (float32, by `reward`), terminated,
         truncated, info. `info["final_observation"]` is what the agent saw before
         any reset, `info["score"]` the game's own (the agent's points less the
         opponent's) at that time, `info["game_over"]` whether a side has won.
@@ -268,7 +270,8 @@ class Pong(environment.Environment[PongState, PongParams]):
         state = PongState(time=state.time + 1, words=words)
         won = court.player_score - before.player_score
         lost = court.enemy_score - before.enemy_score
-        reward = (won - lost).astype(jnp.float32)
+        played = Played(before, court, won, lost)
+        reward = REWARDS[self.reward](played, self.points_to_win)
         over = is_over(court, self.points_to_win)
         return _Step(state, court, reward, won + lost > 0, over)
 

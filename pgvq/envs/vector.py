@@ -56,7 +56,7 @@ def forgets(
 
     Args:
         env: the environment that the agent was *trained* in.
-        reward: [N], of the agent step just taken.
+        reward: [N], of the agent step just taken in `evaluation_env`.
         terminated: [N] bool, by the environment that is played in.
         truncated: [N] bool, by the same.
 
@@ -82,8 +82,8 @@ def _(env: Pong, key: Key, state: PyTree, action: Array, params: PyTree) -> Step
 
 @evaluation_env.register
 def _(env: Pong) -> Environment:
-    """Complete games, whatever an episode is in training."""
-    return env.replace(episode="game")
+    """Complete games scored in points, whatever training's episode and reward are."""
+    return env.replace(episode="game", reward="score")
 
 
 @forgets.register

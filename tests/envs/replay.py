@@ -43,12 +43,14 @@ def _run(env: Pong, action: jax.Array, reset: jax.Array):
     return jax.lax.scan(body, start, (action, reset))[1]
 
 
-def replay(action, reset, frame_skip: int = 1):
+def replay(action, reset, frame_skip: int = 1, reward: str = "score"):
     """States [T, F] uint8, rewards [T] and ends of games [T] of T acts.
 
     `reset` [T] says before which of them the game starts anew.
     """
-    env = Pong(frame_skip=frame_skip, repeat_action_probability=0, noop_max=0)
+    env = Pong(
+        frame_skip=frame_skip, repeat_action_probability=0, noop_max=0, reward=reward
+    )
     acts = len(action)
     padding = (0, -acts % 3_000)  # few lengths, so few programs to compile
     action = np.pad(action.astype(np.int32), padding)
