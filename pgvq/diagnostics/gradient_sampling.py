@@ -1,0 +1,255 @@
+"""Policy-gradient estimates by the algorithms' own losses, many in one program.
+
+Letters beside those of `types`: `J` independent groups of games, `W` environments of a
+group, `K` estimates of a group, `V` algorithms that differ in floats alone, `P` weights
+of the policy. All gradients point uphill: they are of the return, not of the loss.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, PartitionSpec
+
+from pgvq.algorithms.base import Learner
+from pgvq.algorithms.policy_gradient import PolicyGradient
+from pgvq.diagnostics.gradient_estimators import surrogate
+from pgvq.losses import log_prob, policy_gradient_loss
+from pgvq.rollout import init_world, rollout
+from pgvq.types import Key, Params, PyTree, Transition
+
+ENVIRONMENTS_AT_A_TIME = 256  # of groups that are played in one step, per device
+
+
+class Layout(NamedTuple):
+    """How a group plays; static. In agent steps of each environment."""
+
+    num_envs: int  # W
+    burn_in: int  # played before, so that episodes stand at every stage
+    length: int  # counted
+    tail: int  # played behind, so that what was counted has its return
+
+
+class Estimates(NamedTuple):
+    """What one group of one algorithm's estimates adds up to."""
+
+    mean: Any  # [P]
+    unit: Any  # [P] mean of the estimates, each scaled to length 1
+    squared: Any  # [] mean of their squared lengths
+
+
+class Group(NamedTuple):
+    """One group of games; arrays of JAX, of numpy once they are on the host."""
+
+    complete: Any  # [P] the reference gradient
+    discounted: Any  # [P] the same with states discounted
+    estimates: list[Estimates]  # one per stack, leaves [V, ...]
+
+
+def sample_groups(
+    algorithm: PolicyGradient,
+    params: Params,
+    stacks: Sequence[PolicyGradient],
+    layout: Layout,
+    names: tuple[str, ...],
+    count: int,
+    key: Key,
+) -> Group:
+    """Plays J = `count` groups with one policy and estimates its gradient in each.
+
+    Group i is the same whatever `count` and the number of devices, up to rounding.
+
+    Args:
+        algorithm: whose policy plays.
+        params: its network's.
+        stacks: estimators; the leaves of each have an axis `[V]`. None for the
+            reference alone.
+        layout: of every group.
+        names: parts of the network to differentiate by, of `policy_names`.
+        count: J.
+        key: consumed.
+
+    Returns:
+        Leaves `[J, ...]`, numpy arrays.
+    """
+    devices = tuple(jax.local_devices()[:count])
+    at_a_time = max(1, ENVIRONMENTS_AT_A_TIME // layout.num_envs)
+    at_a_time = min(at_a_time, -(-count // len(devices)))
+    whole = at_a_time * len(devices)
+    groups = _sample(
+        key,
+        jnp.arange(-(-count // whole) * whole),
+        algorithm,
+        jax.device_get(params),
+        list(stacks),
+        layout=layout,
+        names=names,
+        at_a_time=at_a_time,
+        devices=devices,
+    )
+    return jax.tree.map(lambda leaf: leaf[:count], jax.device_get(groups))
+
+
+@partial(jax.jit, static_argnames=("layout", "names", "at_a_time", "devices"))
+def _sample(
+    key: Key,
+    numbers: Array,
+    algorithm: PolicyGradient,
+    params: Params,
+    stacks: list[PolicyGradient],
+    *,
+    layout: Layout,
+    names: tuple[str, ...],
+    at_a_time: int,
+    devices: tuple[Any, ...],
+) -> Group:
+    """The groups of these `numbers [J]`, shared out over the devices."""
+
+    def of_device(key: Key, numbers: Array, *rest: Any) -> Group:
+        def group(number: Array) -> Group:
+            return _group(jax.random.fold_in(key, number), layout, names, *rest)
+
+        return jax.lax.map(group, numbers, batch_size=at_a_time)
+
+    groups, same = PartitionSpec("groups"), PartitionSpec()
+    return jax.shard_map(
+        of_device,
+        mesh=Mesh(np.array(devices), ("groups",)),
+        in_specs=(same, groups, same, same, same),
+        out_specs=groups,
+        check_vma=False,
+    )(key, numbers, algorithm, params, stacks)
+
+
+def _group(
+    key: Key,
+    layout: Layout,
+    names: tuple[str, ...],
+    algorithm: PolicyGradient,
+    params: Params,
+    stacks: list[PolicyGradient],
+) -> Group:
+    """Plays one group, and takes all gradients from what was played."""
+    key_play, key_estimates = jax.random.split(key)
+    batch, age = _play(algorithm, params, layout, key_play)
+    policy = {name: params["params"][name] for name in names}
+    both = _complete_gradients(algorithm, params, policy, batch, age, layout.length)
+    keys = jax.random.split(key_estimates, len(stacks)) if stacks else []
+    counted = jax.tree.map(lambda leaf: leaf[: layout.length], batch)
+    estimates = [
+        _estimates(stack, params, policy, counted, key)
+        for stack, key in zip(stacks, keys, strict=True)
+    ]
+    return Group(both[0], both[1], estimates)
+
+
+def _play(
+    algorithm: PolicyGradient, params: Params, layout: Layout, key: Key
+) -> tuple[Transition, Array]:
+    """A rollout `[length + tail, W]`, and the age of each step in its episode."""
+    key_world, key_burn_in, key_play = jax.random.split(key, 3)
+    learner = Learner(params, (), jnp.int32(0))
+    policy = partial(algorithm.behave, learner, greedy=False)
+    env, env_params = algorithm.env, algorithm.params
+    memory = algorithm.initial_memory(layout.num_envs)
+    world = init_world(env, env_params, key_world, layout.num_envs, memory)
+    world, *_ = rollout(env, env_params, policy, world, key_burn_in, layout.burn_in)
+    rows = layout.length + layout.tail
+    _, batch, _ = rollout(env, env_params, policy, world, key_play, rows)
+    ended = batch.terminated | batch.truncated
+    return batch, ages(world.episode_length, ended)
+
+
+def ages(age: Array, ended: Array) -> Array:
+    """How many agent steps of its episode came before each step: `[T, N]` int32.
+
+    Args:
+        age: `[N]` of the first row.
+        ended: `[T, N]` bool: the episode ended with this step.
+    """
+    row = jnp.arange(len(ended))[:, None]
+    began = jnp.concatenate([-age[None], jnp.where(ended, row + 1, -age)[:-1]])
+    return row - jax.lax.cummax(began)
+
+
+def _complete_gradients(
+    algorithm: PolicyGradient,
+    params: Params,
+    policy: PyTree,
+    batch: Transition,
+    age: Array,
+    length: int,
+) -> Array:
+    """From returns that are complete: of steps as visited, and discounted, `[2, P]`.
+
+    Where there is a critic its value is subtracted, and what the other environments got
+    beyond it: both know nothing of the action, and so add no bias.
+    """
+    _, value, returns = algorithm.assess(params, batch, 1.0)
+    excess = (returns - value)[:length]
+    sums = excess.sum(0)
+    others = (sums.sum() - sums) / max(1, length * (sums.size - 1))
+    advantage = excess - others
+    weight = algorithm.discount ** age[:length]
+    memory = batch.extras[0] if algorithm.memory_size else ()
+    counted = jax.tree.map(lambda leaf: leaf[:length], batch)
+    ended = counted.terminated | counted.truncated
+
+    def returns_of(policy: PyTree) -> Array:
+        whole = _with_policy(params, policy)
+        logits, *_ = algorithm.outputs(whole, counted.obs, memory, ended)
+        loss = policy_gradient_loss(log_prob(logits, counted.action), advantage)
+        return -jnp.stack([loss.mean(), (weight * loss).mean()])
+
+    return _flat(jax.jacrev(returns_of)(policy), 1)
+
+
+def _estimates(
+    stack: PolicyGradient, params: Params, policy: PyTree, batch: Transition, key: Key
+) -> Estimates:
+    """Cuts a rollout into those that the algorithms learn from; leaves `[V, ...]`."""
+    rollouts = _cut(batch, stack.rollout_length, stack.num_envs)
+    keys = jax.random.split(key, len(rollouts.reward))
+
+    def gradients(rollout: Transition, key: Key) -> Array:
+        def gradient(algorithm: PolicyGradient) -> PyTree:
+            return jax.grad(
+                lambda policy: (
+                    -surrogate(algorithm, _with_policy(params, policy), rollout, key)
+                )
+            )(policy)
+
+        return _flat(jax.vmap(gradient)(stack), 1)
+
+    found = jax.vmap(gradients)(rollouts, keys)  # [K, V, P]
+    squared = jnp.sum(jnp.square(found), axis=-1)  # [K, V]
+    # An estimate of nothing, as from a rollout without an end, has no direction.
+    unit = found / jnp.sqrt(jnp.maximum(squared, 1e-30))[..., None]
+    return Estimates(found.mean(0), unit.mean(0), squared.mean(0))
+
+
+def _cut(batch: Transition, length: int, num_envs: int) -> Transition:
+    """`[L, W, ...]` into K rollouts, `[K, length, num_envs, ...]`."""
+
+    def cut(leaf: Array) -> Array:
+        rows, columns, *rest = leaf.shape
+        shape = rows // length, length, columns // num_envs, num_envs, *rest
+        return jnp.moveaxis(leaf.reshape(shape), 2, 1).reshape(
+            -1, length, num_envs, *rest
+        )
+
+    return jax.tree.map(cut, batch)
+
+
+def _with_policy(params: Params, policy: PyTree) -> Params:
+    return {**params, "params": {**params["params"], **policy}}
+
+
+def _flat(tree: PyTree, axes: int) -> Array:
+    """All leaves in one vector: `[..., P]` for so many leading axes."""
+    leaves = [x.reshape(*x.shape[:axes], -1) for x in jax.tree.leaves(tree)]
+    return jnp.concatenate(leaves, axis=-1)
