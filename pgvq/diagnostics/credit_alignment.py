@@ -92,7 +92,7 @@ class Average(NamedTuple):
     mean: Floats
     low: Floats  # of the 95 % interval of the mean, by the normal distribution
     high: Floats
-    count: NDArray[np.int64]  # windows that have a number
+    windows: NDArray[np.int64]  # that have a number
 
 
 def average(aligned: ArrayLike) -> Average:

@@ -6,7 +6,7 @@ actions, and `K` what chance can do.
 """
 
 from functools import singledispatch
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -118,8 +118,7 @@ def action_values_of(mdp: Outcomes, policy: np.ndarray, discount: float) -> np.n
     """
     moves = _moves(mdp, policy, discount)
     reward = np.sum(policy * backup(mdp, np.zeros(len(policy)), discount), axis=1)
-    values = spsolve(sparse.eye_array(len(policy), format="csc") - moves, reward)
-    return backup(mdp, values, discount)
+    return backup(mdp, _solved(moves, reward), discount)
 
 
 def visits(mdp: Outcomes, policy: np.ndarray, discount: float) -> np.ndarray:
@@ -129,8 +128,13 @@ def visits(mdp: Outcomes, policy: np.ndarray, discount: float) -> np.ndarray:
 
     Raises as `action_values_of`.
     """
-    moves = _moves(mdp, policy, discount)
-    return spsolve(sparse.eye_array(len(policy), format="csc") - moves.T, mdp.start)
+    return _solved(_moves(mdp, policy, discount).T, mdp.start)
+
+
+def _solved(moves: Any, right: np.ndarray) -> np.ndarray:
+    """x [S] of `x = right + moves x`."""
+    system = sparse.eye_array(len(right)) - moves
+    return np.asarray(spsolve(system.tocsc(), right))
 
 
 def _moves(mdp: Outcomes, policy: np.ndarray, discount: float) -> sparse.csc_array:
@@ -164,7 +168,7 @@ class Distance(NamedTuple):
     regret: Array  # [] reference value that the greedy choices give away in one step
 
 
-def distance(q_values: Array, reference: Array, weight: Array) -> Distance:
+def distance(q_values: Any, reference: Any, weight: Any) -> Distance:
     """Between `q_values` and `reference`, both [S, A], by `weight` [S] of the states.
 
     States without weight play no part: with `visits` as the weight those are the ones

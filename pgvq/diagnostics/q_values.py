@@ -92,7 +92,7 @@ class Overestimation(NamedTuple):
     @property
     def bias(self) -> Array:
         """Mean of estimated - obtained over the counted steps, `[]`; > 0: too high."""
-        return self.mean(self.estimated) - self.mean(self.obtained)
+        return self.mean(self.estimated - self.obtained)
 
     def mean(self, numbers: Array) -> Array:
         """Mean of `numbers [T, N]` over the counted steps, `[]`."""
