@@ -1,13 +1,13 @@
-"""What an algorithm is: three pure functions over an opaque state.
+"""The base of methods that learn from rollouts.
 
-`Algorithm` is all that training, checkpoints and evaluation know. `RolloutAlgorithm`
-implements it for methods that learn from rollouts, so that their authors write only
-learning.
+`RolloutAlgorithm` implements the contract for them, so that their authors write only
+learning. What it stands on is in `contract` and `fields`, and offered here as well:
+this module is all that training, checkpoints and evaluation know.
 """
 
 import abc
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,105 +15,36 @@ from flax import struct
 from gymnax.environments.environment import Environment
 from jax import Array
 
+from pgvq.algorithms.contract import (
+    Algorithm,
+    Continuous,
+    Remembering,
+    act_with_memory,
+    initial_memory,
+)
+from pgvq.algorithms.fields import Configuration, leaf, static
 from pgvq.envs import Pong
 from pgvq.exploration import linear_schedule
 from pgvq.rollout import World, init_world, rollout
-from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
+from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
-
-def static(default: Any, doc: str = "") -> Any:
-    """A field that shapes the compiled program: its values train one program each."""
-    return struct.field(pytree_node=False, default=default, metadata={"doc": doc})
-
-
-def leaf(default: float, doc: str = "") -> Any:
-    """A float field: its values train as lanes of one program, so it is sweepable."""
-    return struct.field(pytree_node=True, default=default, metadata={"doc": doc})
-
-
-@runtime_checkable
-class Algorithm(Protocol):
-    """The contract: `iterate` keeps the structure, shapes and dtypes of the state.
-
-    The object is its own configuration, a frozen pytree dataclass. Its state is
-    finite unless learning has diverged.
-    """
-
-    family: ClassVar[str]  # "policy gradient", "Q-learning" or a word of its own
-
-    @property
-    def env(self) -> Environment: ...
-
-    @property
-    def env_params(self) -> Any: ...
-
-    @property
-    def initial_steps(self) -> int:
-        """Agent steps that `init` takes."""
-        ...
-
-    @property
-    def steps_per_iteration(self) -> int:
-        """Agent steps that one `iterate` takes."""
-        ...
-
-    @property
-    def updates_per_iteration(self) -> int:
-        """Gradient steps that one `iterate` takes."""
-        ...
-
-    def init(self, key: Key) -> Any:
-        """A fresh state; consumes `key`."""
-        ...
-
-    def iterate(self, state: Any) -> tuple[Any, Metrics]:
-        """Collects and learns; metrics are scalars, NaN where not known."""
-        ...
-
-    def act(self, state: Any, obs: Array, key: Key, *, greedy: bool) -> Array:
-        """Actions `[N]` for `obs [N, *O]`: the best known, or as while learning."""
-        ...
-
-
-@runtime_checkable
-class Remembering(Protocol):
-    """An algorithm whose agents carry a memory from one agent step to the next."""
-
-    def initial_memory(self, num_envs: int) -> PyTree:
-        """What is remembered when an episode begins: zeros, leaves `[N, ...]`."""
-        ...
-
-    def act_with_memory(
-        self, state: Any, obs: Array, memory: PyTree, key: Key, *, greedy: bool
-    ) -> tuple[Array, PyTree]:
-        """As `act`, with the memory before and after it."""
-        ...
-
-
-def initial_memory(algorithm: Algorithm, num_envs: int) -> PyTree:
-    """What its agents remember at an episode's beginning, `[N, ...]`; () is nothing."""
-    if isinstance(algorithm, Remembering):
-        return algorithm.initial_memory(num_envs)
-    return ()
-
-
-def act_with_memory(
-    algorithm: Algorithm,
-    state: Any,
-    obs: Array,
-    memory: PyTree,
-    key: Key,
-    *,
-    greedy: bool,
-) -> tuple[Array, PyTree]:
-    """Actions `[N]` and the memory afterwards, of an algorithm with or without one."""
-    if isinstance(algorithm, Remembering):
-        return algorithm.act_with_memory(state, obs, memory, key, greedy=greedy)
-    return algorithm.act(state, obs, key, greedy=greedy), memory
+__all__ = [
+    "Algorithm",
+    "Configuration",
+    "Continuous",
+    "Learner",
+    "Remembering",
+    "RolloutAlgorithm",
+    "TrainState",
+    "act_with_memory",
+    "initial_memory",
+    "leaf",
+    "static",
+]
 
 
 class TrainState(NamedTuple):
-    """The whole state of a `RolloutAlgorithm`."""
+    """The whole state of an algorithm that learns while its environments go on."""
 
     learner: PyTree  # what `init_learner` made: parameters, optimiser, replay, ...
     world: World
@@ -129,7 +60,7 @@ class Learner(NamedTuple):
     agent_steps: Array  # [] int32, for the schedules
 
 
-class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
+class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     """Owns collection: each iteration is a rollout of `[T, N]` and one `update`.
 
     An author writes `init_learner`, `explore`, `choose` and `update`. Agents with a
@@ -204,11 +135,6 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
         )
 
     @property
-    def params(self) -> Any:
-        """The environment's parameters, its default where none were given."""
-        return self.env.default_params if self.env_params is None else self.env_params
-
-    @property
     def num_actions(self) -> int:
         """A, the number of discrete actions."""
         return self.env.num_actions
@@ -261,35 +187,3 @@ class RolloutAlgorithm(struct.PyTreeNode, abc.ABC, kw_only=True):
     ) -> tuple[Array, PyTree]:
         """As `act`, with the memory before and after it."""
         return self.behave(state.learner, obs, memory, key, greedy=greedy)[:2]
-
-    def check_at_least(self, field: str, smallest: int) -> None:
-        """Raises `InputError` unless the whole number `field` is big enough."""
-        value = getattr(self, field)
-        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
-            raise InputError(
-                f"{type(self).__name__}: {field}={value!r} must be a whole number of "
-                f"at least {smallest}"
-            )
-
-    def check_divides(self, field: str, whole: int, what: str) -> None:
-        """Raises `InputError` unless `field` divides `whole`, which `what` names."""
-        value = getattr(self, field)
-        if whole % value:
-            best = max(n for n in range(1, min(value, whole) + 1) if whole % n == 0)
-            raise InputError(
-                f"{type(self).__name__}: {field}={value} must divide {what} = {whole}; "
-                f"use {best}"
-            )
-
-    def check_range(self, field: str, low: float, high: float) -> None:
-        """Raises `InputError` unless the float `field` lies in `[low, high]`.
-
-        Tracers and arrays pass: they are values that were checked before.
-        """
-        value = getattr(self, field)
-        number = isinstance(value, int | float)
-        if isinstance(value, str | bool) or (number and not low <= value <= high):
-            raise InputError(
-                f"{type(self).__name__}: {field}={value!r} must be a number between "
-                f"{low:g} and {high:g}"
-            )

@@ -99,7 +99,7 @@ def serve(key: Key) -> SmoothCourt:
 
 
 def advance(
-    court: SmoothCourt, speed: Array, temperature: Array
+    court: SmoothCourt, speed: Array, temperature: Array | float
 ) -> tuple[SmoothCourt, Array]:
     """One frame, and the points [...] that it pays.
 
@@ -124,7 +124,7 @@ def advance(
     return court, reward
 
 
-def returned(offset: Array, half: float, temperature: Array) -> Array:
+def returned(offset: Array, half: float, temperature: Array | float) -> Array:
     """To which degree a paddle returns a ball `offset` [...] pixels off its middle."""
     margin = half - jnp.abs(offset)
     soft = temperature > 0
@@ -159,7 +159,9 @@ def observe(court: SmoothCourt) -> Array:
     return jnp.stack(motion_columns(moving), -1)
 
 
-def _contact(court: SmoothCourt, temperature: Array) -> tuple[Array, SmoothCourt]:
+def _contact(
+    court: SmoothCourt, temperature: Array | float
+) -> tuple[Array, SmoothCourt]:
     """The points paid by a ball that meets a paddle, and the ball that comes back."""
     live = court.timer == 0
     player = live & (court.vx > 0) & (court.x >= PLAYER_PLANE)

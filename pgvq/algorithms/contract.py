@@ -1,0 +1,104 @@
+"""What an algorithm is: three pure functions over an opaque state.
+
+`Algorithm` is all that training, checkpoints and evaluation know. Beside it stands what
+only some can do, each a protocol that an algorithm meets by having its members.
+"""
+
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from gymnax.environments import spaces
+from gymnax.environments.environment import Environment
+from jax import Array
+
+from pgvq.types import Key, Metrics, PyTree
+
+
+@runtime_checkable
+class Algorithm(Protocol):
+    """The contract: `iterate` keeps the structure, shapes and dtypes of the state.
+
+    The object is its own configuration, a frozen pytree dataclass. Its state is
+    finite unless learning has diverged.
+    """
+
+    family: ClassVar[str]  # "policy gradient", "Q-learning" or a word of its own
+
+    @property
+    def env(self) -> Environment: ...
+
+    @property
+    def env_params(self) -> Any: ...
+
+    @property
+    def initial_steps(self) -> int:
+        """Agent steps that `init` takes."""
+        ...
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Agent steps that one `iterate` takes."""
+        ...
+
+    @property
+    def updates_per_iteration(self) -> int:
+        """Gradient steps that one `iterate` takes."""
+        ...
+
+    def init(self, key: Key) -> Any:
+        """A fresh state; consumes `key`."""
+        ...
+
+    def iterate(self, state: Any) -> tuple[Any, Metrics]:
+        """Collects and learns; metrics are scalars, NaN where not known."""
+        ...
+
+    def act(self, state: Any, obs: Array, key: Key, *, greedy: bool) -> Array:
+        """Actions `[N]` for `obs [N, *O]`: the best known, or as while learning."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An algorithm whose agents carry a memory from one agent step to the next."""
+
+    def initial_memory(self, num_envs: int) -> PyTree:
+        """What is remembered when an episode begins: zeros, leaves `[N, ...]`."""
+        ...
+
+    def act_with_memory(
+        self, state: Any, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+    ) -> tuple[Array, PyTree]:
+        """As `act`, with the memory before and after it."""
+        ...
+
+
+@runtime_checkable
+class Continuous(Protocol):
+    """An algorithm whose actions are points of a box, not numbers of discrete ones."""
+
+    @property
+    def action_box(self) -> spaces.Box:
+        """The bounds and the shape `[*U]` of one action; `act` returns `[N, *U]`."""
+        ...
+
+
+def initial_memory(algorithm: Algorithm, num_envs: int) -> PyTree:
+    """What its agents remember at an episode's beginning, `[N, ...]`; () is nothing."""
+    if isinstance(algorithm, Remembering):
+        return algorithm.initial_memory(num_envs)
+    return ()
+
+
+def act_with_memory(
+    algorithm: Algorithm,
+    state: Any,
+    obs: Array,
+    memory: PyTree,
+    key: Key,
+    *,
+    greedy: bool,
+) -> tuple[Array, PyTree]:
+    """Actions `[N]` and the memory afterwards, of an algorithm with or without one."""
+    if isinstance(algorithm, Remembering):
+        return algorithm.act_with_memory(state, obs, memory, key, greedy=greedy)
+    return algorithm.act(state, obs, key, greedy=greedy), memory
