@@ -24,9 +24,11 @@ __all__ = [
     "Torso",
     "apply_over_time",
     "unroll",
+    "with_first_values",
 ]
 
 # Small last layers make the first policy uniform and the first values zero.
+SMALL_SCALE = 0.01  # of their weights' deviation, over that of `LECUN`
 SMALL = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
 
 # Not orthogonal: its QR decomposition inside a jitted, vmapped program can deadlock on
@@ -106,6 +108,47 @@ class QNetwork(nn.Module):
         if self.quantiles:
             return outputs.reshape(-1, rows, self.quantiles)
         return outputs
+
+
+def with_first_values(
+    params: Params, scale: float | Array, value: float | Array
+) -> Params:
+    """Parameters of a `QNetwork`, fresh from `init`, with other first action values.
+
+    Args:
+        params: as `QNetwork.init` made them, with or without duel and quantiles.
+        scale: deviation of the heads' weights over that of `LECUN`: 1 is the usual
+            start, `SMALL_SCALE` leaves them as they are, 0 makes all values equal.
+        value: added to every action value and every quantile of it. Where it is above
+            all that can be earned, the start is optimistic (Sutton & Barto 2018, 2.6).
+
+    Raises:
+        InputError: the parameters are not those of a `QNetwork`.
+    """
+    heads = {name: params["params"].get(name) for name in ("q", "value", "advantage")}
+    if heads["q"] is None and heads["value"] is None:
+        raise InputError(
+            f"a network with the parts {', '.join(params['params'])} has no head of "
+            "action values, q or value: use a QNetwork, or set the first values of "
+            "your own network where you initialise it"
+        )
+
+    def scaled(kernel: Array) -> Array:
+        # XLA would merge the factor into the initialiser's own and round otherwise,
+        # so where nothing is to change it is left out.
+        same = jnp.equal(scale, SMALL_SCALE)
+        return jnp.where(same, kernel, kernel * (scale / SMALL_SCALE))
+
+    started = {
+        name: {
+            "kernel": scaled(head["kernel"]),
+            # A shift of all advantages would be lost: only their differences count.
+            "bias": head["bias"] + (0.0 if name == "advantage" else value),
+        }
+        for name, head in heads.items()
+        if head is not None
+    }
+    return {**params, "params": {**params["params"], **started}}
 
 
 class RecurrentActorCritic(nn.Module):

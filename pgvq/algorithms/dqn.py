@@ -77,7 +77,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
 
     def init_learner(self, key: Key, obs: Array) -> QLearner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
-        params = self.network.init(key, obs[None])
+        params = self.init_params(key, obs)
         return QLearner(
             params=params,
             target_params=jax.tree.map(jnp.copy, params),

@@ -50,7 +50,7 @@ class PQN(QLearning, kw_only=True):
 
     def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
-        params = self.network.init(key, obs[None])
+        params = self.init_params(key, obs)
         return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
 
     def targets(self, params: Params, batch: Transition) -> Array:

@@ -1,7 +1,8 @@
 """The Q-learning family: regression on action values, acting epsilon-greedily.
 
-A member writes `init_learner` and `update`; the family owns the network and the
-exploration. Its learner has at least the fields `params` and `agent_steps`.
+A member writes `init_learner` and `update`; the family owns the network, its first
+values and the exploration. Its learner has at least the fields `params` and
+`agent_steps`.
 """
 
 from typing import Any, ClassVar, cast
@@ -12,7 +13,7 @@ from jax import Array
 
 from pgvq import exploration
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.networks import QNetwork, Torso
+from pgvq.networks import QNetwork, Torso, with_first_values
 from pgvq.types import Key, Params, PyTree
 
 
@@ -29,10 +30,18 @@ class QLearning(RolloutAlgorithm, kw_only=True):
     exploration_fraction: float = leaf(
         0.4, "part of the budget over which epsilon falls, linearly in agent steps"
     )
+    init_scale: float = leaf(
+        0.01, "of the last layer's first weights: 1 is usual, 0.01 makes values zero"
+    )
+    initial_value: float = leaf(
+        0.0, "of every action; optimistic where it is above what can be earned"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_range("max_grad_norm", 1e-6, 1e6)
+        self.check_range("init_scale", 0.0, 100.0)
+        self.check_range("initial_value", -1e6, 1e6)
         for field in ("epsilon_start", "epsilon_end", "exploration_fraction"):
             self.check_range(field, 0.0, 1.0)
 
@@ -40,6 +49,11 @@ class QLearning(RolloutAlgorithm, kw_only=True):
     def network(self) -> QNetwork:
         """Maps `obs [N, *O]` to action values `[N, A]`."""
         return QNetwork(self.torso, self.num_actions)
+
+    def init_params(self, key: Key, obs: Array) -> Params:
+        """Fresh parameters for observations like `obs [*O]`; consumes `key`."""
+        params = self.network.init(key, obs[None])
+        return with_first_values(params, self.init_scale, self.initial_value)
 
     def q_values(self, params: Params, obs: Array) -> Array:
         """`[N, *O]` to action values `[N, A]`."""
