@@ -17,12 +17,11 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
-from gymnax.environments import spaces
 
-from pgvq.algorithms.base import Algorithm, RolloutAlgorithm
+from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
 from pgvq.envs import Pong
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
@@ -161,7 +160,12 @@ class Experiment:
                     "name": name,
                     "algorithm": type(algorithm).__name__,
                     "family": algorithm.family,
-                    "fields": _fields(algorithm),
+                    "fields": describe_fields(
+                        {
+                            field.name: getattr(algorithm, field.name)
+                            for field in dataclasses.fields(cast(Any, algorithm))
+                        }
+                    ),
                 }
                 for name, algorithm in variants.items()
             ],
@@ -221,12 +225,7 @@ def check_algorithm(name: str, algorithm: Any) -> None:
             f"{name}: {type(algorithm).__name__} is no pytree dataclass; derive it "
             "from RolloutAlgorithm or flax.struct.PyTreeNode"
         )
-    env = algorithm.env
-    if not isinstance(env.action_space(env.default_params), spaces.Discrete):
-        raise InputError(
-            f"{name}: {env.name} has continuous actions and these algorithms choose "
-            "among discrete ones; use an environment such as CartPole-v1"
-        )
+    check_actions(name, algorithm)
     for field in dataclasses.fields(algorithm):
         value = getattr(algorithm, field.name)
         number = isinstance(value, int | float) and math.isfinite(value)
@@ -259,9 +258,9 @@ def _short(value: Any) -> str:
     return "".join(c if c.isalnum() or c in "_.,=+@()[]-" else "-" for c in text)
 
 
-def _fields(algorithm: Any) -> dict[str, Any]:
+def describe_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of fields as a description has them: plain, or one line each."""
     plain = (bool, int, float, str, type(None))
-    values = {f.name: getattr(algorithm, f.name) for f in dataclasses.fields(algorithm)}
     return {
         name: value if isinstance(value, plain) else describe_value(value)
         for name, value in values.items()

@@ -19,7 +19,7 @@ import pandas as pd
 
 from pgvq import checkpoints, devices, results
 from pgvq.batch_run import BatchRun, Stopped
-from pgvq.differences import differences
+from pgvq.differences import completed, differences
 from pgvq.experiment import Experiment
 from pgvq.lane import Evaluation, Lane
 from pgvq.locking import locked
@@ -156,6 +156,7 @@ class Run:
             self.description = results.create(folder, made)
             return
         held = results.read_description(folder)
+        held = completed(held, self.experiment.variants)
         changes = differences(held, self.description)
         if changes:
             raise InputError(

@@ -26,7 +26,7 @@ from cli_fixtures import (
 
 from pgvq import batch_run, checkpoints, files, plotting, results, sweep
 from pgvq.cli import main
-from pgvq.differences import differences
+from pgvq.differences import completed, differences
 from pgvq.lane import Lane
 from pgvq.locking import locked
 from pgvq.runner import Interrupted, run, train
@@ -397,6 +397,22 @@ def test_sessions_tell_how_long_each_took(finished):
     assert session["agent_steps"] == 2 * 224
     assert session["compile_seconds"] > 0
     assert session["packages"]["jax"]
+
+
+def test_a_field_that_came_later_counts_as_its_default():
+    """Folders written before it go on, unless the experiment sets it otherwise."""
+    now = tiny().describe()
+    held = json.loads(json.dumps(files.plain(now)))
+    del held["variants"][0]["fields"]["dueling"]
+    same, other = tiny(), tiny(algorithms=[dqn(dueling=True)])
+    assert differences(completed(held, same.variants), now) == []
+    changes = differences(completed(held, other.variants), other.describe())
+    assert changes == ["variants.dqn.fields.dueling: False -> True"]
+    # What the folder holds is never replaced, and other classes have other defaults.
+    held["variants"][0]["fields"]["double"] = "changed"
+    assert differences(completed(held, same.variants), now)
+    held["variants"][0]["algorithm"] = "Other"
+    assert "dueling" not in completed(held, same.variants)["variants"][0]["fields"]
 
 
 def test_differences_are_told_by_name():
