@@ -16,10 +16,11 @@ from pgvq.algorithms import (
     REINFORCE,
     SAC,
     ActorCritic,
+    AnalyticPolicyGradient,
     RolloutAlgorithm,
     Tabular,
 )
-from pgvq.envs import Pong, make
+from pgvq.envs import Pong, SmoothPong, make
 from pgvq.experiment import Experiment, sweep
 from pgvq.results import Results, load
 from pgvq.runner import run, train
@@ -34,11 +35,13 @@ __all__ = [
     "REINFORCE",
     "SAC",
     "ActorCritic",
+    "AnalyticPolicyGradient",
     "Experiment",
     "InputError",
     "Pong",
     "Results",
     "RolloutAlgorithm",
+    "SmoothPong",
     "Tabular",
     "load",
     "make",

@@ -52,7 +52,7 @@ class Probe(environment.Environment):
     def num_actions(self) -> int:
         return 2
 
-    def action_space(self, params: Params) -> spaces.Discrete:
+    def action_space(self, params: Params) -> spaces.Discrete | spaces.Box:
         return spaces.Discrete(2)
 
     def observation_space(self, params: Params) -> spaces.Box:
@@ -172,6 +172,19 @@ class Numbered(Probe):
 
     def terminates(self, state: State) -> Array:
         return (state.time >= 3) & (state.label % 2 == 0)
+
+
+class Steered(Numbered):
+    """The same with a continuous action, paid as it is, that gradients pass through."""
+
+    _supports_transition_gradients = True
+
+    @property
+    def num_actions(self) -> int:
+        return 1
+
+    def action_space(self, params: Params) -> spaces.Box:
+        return spaces.Box(-1.0, 1.0, (), jnp.float32)
 
 
 class Rally(Probe):

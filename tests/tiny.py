@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from probes import Numbered
+from probes import Numbered, Steered
 
 from pgvq.algorithms import ALGORITHMS, Algorithm
 from pgvq.networks import MLP
@@ -21,11 +21,12 @@ EXTRA: dict[str, dict[str, Any]] = {
     "sac": REPLAY,
     "ppo": {"num_epochs": 2, "num_minibatches": 2},
     "pqn": {"num_epochs": 2, "num_minibatches": 2},
+    "analytic": {"env": Steered(), "horizon": 8},
 }
 
 
 def tiny(name: str, **changes: Any) -> Algorithm:
-    """The algorithm of that name, on `Numbered` unless told otherwise."""
+    """The algorithm of that name, unless told otherwise on `Numbered` or its like."""
     common = {k: v for k, v in COMMON.items() if hasattr(ALGORITHMS[name], k)}
     settings = {"env": Numbered(), **common, **EXTRA.get(name, {}), **changes}
     return ALGORITHMS[name](**settings)

@@ -1,6 +1,7 @@
 """The algorithms by name. A new one is a file beside these and a line here."""
 
 from pgvq.algorithms.actor_critic import ActorCritic
+from pgvq.algorithms.analytic import AnalyticPolicyGradient
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm
 from pgvq.algorithms.dqn import DQN
 from pgvq.algorithms.ppo import PPO
@@ -9,7 +10,7 @@ from pgvq.algorithms.reinforce import REINFORCE
 from pgvq.algorithms.sac import SAC
 from pgvq.algorithms.tabular import Tabular
 
-# From one family to the other, a rung at a time.
+# From one family to the other, a rung at a time; and what needs neither.
 ALGORITHMS: dict[str, type] = {
     "reinforce": REINFORCE,
     "actor_critic": ActorCritic,
@@ -18,6 +19,7 @@ ALGORITHMS: dict[str, type] = {
     "dqn": DQN,
     "pqn": PQN,
     "tabular": Tabular,
+    "analytic": AnalyticPolicyGradient,
 }
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "SAC",
     "ActorCritic",
     "Algorithm",
+    "AnalyticPolicyGradient",
     "RolloutAlgorithm",
     "Tabular",
 ]

@@ -114,11 +114,15 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
 
     def init(self, key: Key) -> TrainState:
         """A fresh state; consumes `key`."""
-        key_world, key_policy, key_state = jax.random.split(key, 3)
+        key_world, key_learner, key_state = jax.random.split(key, 3)
         world = init_world(self.env, self.params, key_world, self.num_envs)
-        params = self.network.init(key_policy, world.obs[:1])
-        learner = Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+        learner = self.init_learner(key_learner, world.obs[0])
         return TrainState(learner, world, key_state, jnp.int32(0))
+
+    def init_learner(self, key: Key, obs: Array) -> Learner:
+        """A fresh policy for observations like `obs [*O]`; consumes `key`."""
+        params = self.network.init(key, obs[None])
+        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
 
     def iterate(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """Plays `horizon` agent steps and climbs the gradient of what they paid."""

@@ -20,6 +20,7 @@ from pgvq.algorithms.contract import (
     Continuous,
     Remembering,
     act_with_memory,
+    check_actions,
     initial_memory,
 )
 from pgvq.algorithms.fields import Configuration, leaf, static
@@ -37,6 +38,7 @@ __all__ = [
     "RolloutAlgorithm",
     "TrainState",
     "act_with_memory",
+    "check_actions",
     "initial_memory",
     "leaf",
     "static",

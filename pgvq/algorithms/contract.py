@@ -10,7 +10,7 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.types import Key, Metrics, PyTree
+from pgvq.types import InputError, Key, Metrics, PyTree
 
 
 @runtime_checkable
@@ -80,6 +80,23 @@ class Continuous(Protocol):
     def action_box(self) -> spaces.Box:
         """The bounds and the shape `[*U]` of one action; `act` returns `[N, *U]`."""
         ...
+
+
+def check_actions(name: str, algorithm: Algorithm) -> None:
+    """Raises `InputError` unless the environment takes the algorithm's actions."""
+    env = algorithm.env
+    space = env.action_space(env.default_params)
+    if isinstance(algorithm, Continuous):
+        if not isinstance(space, spaces.Box):
+            raise InputError(
+                f"{name} moves in continuous actions and {env.name} has discrete ones; "
+                "use an environment such as SmoothPong()"
+            )
+    elif not isinstance(space, spaces.Discrete):
+        raise InputError(
+            f"{name}: {env.name} has continuous actions and this algorithm chooses "
+            "among discrete ones; use an environment such as CartPole-v1"
+        )
 
 
 def initial_memory(algorithm: Algorithm, num_envs: int) -> PyTree:

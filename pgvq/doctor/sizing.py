@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pgvq.algorithms.base import Continuous
 from pgvq.doctor.anatomy import field_names, replaced
 from pgvq.doctor.probe import Probe, Tables
 from pgvq.networks import MLP
@@ -41,13 +42,19 @@ def sized(
     Fields it does not have are left out; so is, one at a time, what it refuses.
 
     Raises:
-        InputError: it takes none of them.
+        InputError: it takes none of them, or its actions are continuous.
     """
     lacking = [n for n in ("env", "env_params") if n not in field_names(algorithm)]
     if lacking:
         raise InputError(
             f"{type(algorithm).__name__} has no field {lacking[0]!r}, so it cannot be "
             f"put on a probe; add {lacking[0]} to its fields, as RolloutAlgorithm does"
+        )
+    if isinstance(algorithm, Continuous):
+        raise InputError(
+            f"{type(algorithm).__name__} moves in continuous actions, and the doctor "
+            "examines on small decision processes with discrete actions; train it in "
+            "an environment of its own instead, as `pgvq run` does"
         )
     refused = None
     for size in sizes:

@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Numbered
 from tiny import tiny
 
-from pgvq.algorithms import ALGORITHMS, Algorithm, Tabular
+from pgvq.algorithms import ALGORITHMS, Algorithm, AnalyticPolicyGradient, Tabular
+from pgvq.algorithms.base import Continuous
 from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
 NAMES = list(ALGORITHMS)
-FAMILIES = ("policy gradient", "soft Q-learning", "Q-learning")
+FAMILIES = ("policy gradient", "soft Q-learning", "Q-learning", "backpropagation")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -111,8 +111,12 @@ def test_act_works_in_both_modes(lived, greedy):
         actions = [np.asarray(act(states[-1], jax.random.key(i))) for i in range(2)]
     for action in actions:
         assert action.shape == (256,)
-        assert np.issubdtype(action.dtype, np.integer)
-        assert set(np.unique(action)) <= {0, 1}
+        if isinstance(algorithm, Continuous):
+            assert action.dtype == np.float32
+            assert (np.abs(action) <= 1).all()
+        else:
+            assert np.issubdtype(action.dtype, np.integer)
+            assert set(np.unique(action)) <= {0, 1}
     assert (actions[0] == actions[1]).all() == greedy
 
 
@@ -168,7 +172,8 @@ BAD = [
 @pytest.mark.parametrize(("field", "value"), BAD)
 def test_bad_fields_are_refused_with_their_value(algorithm, field, value):
     if not hasattr(algorithm, field):
-        assert isinstance(algorithm, Tabular)  # it has no network to clip
+        # A table has no network to clip; backpropagation has no rollout of its own.
+        assert isinstance(algorithm, Tabular | AnalyticPolicyGradient)
         return
     with pytest.raises(InputError, match=field) as caught:
         algorithm.replace(**{field: value})
@@ -178,7 +183,6 @@ def test_bad_fields_are_refused_with_their_value(algorithm, field, value):
 
 def test_two_made_alike_are_equal():
     """Equal statics share a program: environments and networks compare by value."""
-    env = Numbered()
     for name in NAMES:
-        one, other = tiny(name, env=env), tiny(name, env=env)
+        one, other = tiny(name), tiny(name)
         assert jax.tree.structure(one) == jax.tree.structure(other)

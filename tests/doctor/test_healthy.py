@@ -6,9 +6,10 @@ from pupils import Actions, Policy, Replayed
 from pgvq import ALGORITHMS
 from pgvq.doctor import CHECKS, examine
 from pgvq.doctor.trials import TRIALS
+from pgvq.types import InputError
 
 slow = pytest.mark.slow
-OTHERS = [name for name in ALGORITHMS if name != "actor_critic"]
+OTHERS = [name for name in ALGORITHMS if name not in ("actor_critic", "analytic")]
 LEARNT = [name for name, check in CHECKS.items() if check.trials]
 
 # What cannot be asked of an algorithm, and no more than that.
@@ -83,6 +84,11 @@ def test_variants_are_healthy(name, variant):
 def test_pupils_are_healthy_before_a_fault_is_planted(pupil):
     report = examine(pupil)
     assert report.healthy, told(report)
+
+
+def test_one_that_moves_in_continuous_actions_is_told_that_it_cannot_be_examined():
+    with pytest.raises(InputError, match="decision processes with discrete actions"):
+        examine(ALGORITHMS["analytic"]())
 
 
 def test_every_trial_is_asked_for_by_a_check():
