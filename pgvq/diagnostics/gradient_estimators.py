@@ -96,15 +96,21 @@ def _(algorithm: PPO, params: Params, batch: Transition, key: Key) -> Array:
 
 
 @singledispatch
-def steps_spent(algorithm: PolicyGradient) -> int:
-    """Agent steps that one estimate is made from; see `surrogate`."""
-    return algorithm.steps_per_iteration
+def first_steps(algorithm: PolicyGradient) -> int:
+    """How many first steps a rollout holds: an estimate is made from one such part."""
+    del algorithm
+    return 1
 
 
-@steps_spent.register
+@first_steps.register
 def _(algorithm: PPO) -> int:
-    """A minibatch's share: the rollout serves all of them."""
-    return algorithm.steps_per_iteration // algorithm.num_minibatches
+    """A minibatch each."""
+    return algorithm.num_minibatches
+
+
+def steps_spent(algorithm: PolicyGradient) -> int:
+    """Agent steps that one estimate is made from."""
+    return algorithm.steps_per_iteration // first_steps(algorithm)
 
 
 def policy_names(algorithm: PolicyGradient) -> tuple[str, ...]:

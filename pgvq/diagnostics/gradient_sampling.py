@@ -17,12 +17,12 @@ from jax.sharding import Mesh, PartitionSpec
 
 from pgvq.algorithms.base import Learner
 from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.diagnostics.gradient_estimators import surrogate
+from pgvq.diagnostics.gradient_estimators import first_steps, surrogate
 from pgvq.losses import log_prob, policy_gradient_loss
 from pgvq.rollout import init_world, rollout
 from pgvq.types import Key, Params, PyTree, Transition
 
-ENVIRONMENTS_AT_A_TIME = 256  # of groups that are played in one step, per device
+ENVIRONMENTS_AT_A_TIME = 64  # per device; more leave the cache and take longer
 
 
 class Layout(NamedTuple):
@@ -32,6 +32,8 @@ class Layout(NamedTuple):
     burn_in: int  # played before, so that episodes stand at every stage
     length: int  # counted
     tail: int  # played behind, so that what was counted has its return
+    # Reference gradients wanted: of states as visited, or discounted, or both.
+    discounted: tuple[bool, ...] = (False,)
 
 
 class Estimates(NamedTuple):
@@ -45,8 +47,7 @@ class Estimates(NamedTuple):
 class Group(NamedTuple):
     """One group of games; arrays of JAX, of numpy once they are on the host."""
 
-    complete: Any  # [P] the reference gradient
-    discounted: Any  # [P] the same with states discounted
+    complete: Any  # [D, P] the reference gradient, for each `Layout.discounted`
     estimates: list[Estimates]  # one per stack, leaves [V, ...]
 
 
@@ -137,14 +138,14 @@ def _group(
     key_play, key_estimates = jax.random.split(key)
     batch, age = _play(algorithm, params, layout, key_play)
     policy = {name: params["params"][name] for name in names}
-    both = _complete_gradients(algorithm, params, policy, batch, age, layout.length)
+    complete = _complete_gradients(algorithm, params, policy, batch, age, layout)
     keys = jax.random.split(key_estimates, len(stacks)) if stacks else []
     counted = jax.tree.map(lambda leaf: leaf[: layout.length], batch)
     estimates = [
         _estimates(stack, params, policy, counted, key)
         for stack, key in zip(stacks, keys, strict=True)
     ]
-    return Group(both[0], both[1], estimates)
+    return Group(complete, estimates)
 
 
 def _play(
@@ -182,19 +183,21 @@ def _complete_gradients(
     policy: PyTree,
     batch: Transition,
     age: Array,
-    length: int,
+    layout: Layout,
 ) -> Array:
-    """From returns that are complete: of steps as visited, and discounted, `[2, P]`.
+    """From returns that are complete, of the steps that count: `[D, P]`.
 
     Where there is a critic its value is subtracted, and what the other environments got
     beyond it: both know nothing of the action, and so add no bias.
     """
+    length = layout.length
     _, value, returns = algorithm.assess(params, batch, 1.0)
     excess = (returns - value)[:length]
     sums = excess.sum(0)
     others = (sums.sum() - sums) / max(1, length * (sums.size - 1))
     advantage = excess - others
-    weight = algorithm.discount ** age[:length]
+    powers = algorithm.discount ** age[:length]
+    weights = [powers if discounted else 1.0 for discounted in layout.discounted]
     memory = batch.extras[0] if algorithm.memory_size else ()
     counted = jax.tree.map(lambda leaf: leaf[:length], batch)
     ended = counted.terminated | counted.truncated
@@ -203,7 +206,7 @@ def _complete_gradients(
         whole = _with_policy(params, policy)
         logits, *_ = algorithm.outputs(whole, counted.obs, memory, ended)
         loss = policy_gradient_loss(log_prob(logits, counted.action), advantage)
-        return -jnp.stack([loss.mean(), (weight * loss).mean()])
+        return -jnp.stack([(weight * loss).mean() for weight in weights])
 
     return _flat(jax.jacrev(returns_of)(policy), 1)
 
@@ -213,19 +216,20 @@ def _estimates(
 ) -> Estimates:
     """Cuts a rollout into those that the algorithms learn from; leaves `[V, ...]`."""
     rollouts = _cut(batch, stack.rollout_length, stack.num_envs)
-    keys = jax.random.split(key, len(rollouts.reward))
+    parts = first_steps(stack)
+    keys = jax.random.split(key, (len(rollouts.reward), parts))
 
-    def gradients(rollout: Transition, key: Key) -> Array:
-        def gradient(algorithm: PolicyGradient) -> PyTree:
-            return jax.grad(
-                lambda policy: (
-                    -surrogate(algorithm, _with_policy(params, policy), rollout, key)
-                )
-            )(policy)
+    def gradient(algorithm: PolicyGradient, rollout: Transition, key: Key) -> Array:
+        def objective(policy: PyTree) -> Array:
+            return -surrogate(algorithm, _with_policy(params, policy), rollout, key)
 
-        return _flat(jax.vmap(gradient)(stack), 1)
+        return _flat(jax.grad(objective)(policy), 0)
 
-    found = jax.vmap(gradients)(rollouts, keys)  # [K, V, P]
+    # Whatever does not depend on the algorithm or on the key is computed once for all.
+    of_all = jax.vmap(gradient, in_axes=(0, None, None))
+    of_keys = jax.vmap(of_all, in_axes=(None, None, 0))
+    found = jax.vmap(of_keys, in_axes=(None, 0, 0))(stack, rollouts, keys)
+    found = found.reshape(-1, *found.shape[2:])  # [K, V, P]
     squared = jnp.sum(jnp.square(found), axis=-1)  # [K, V]
     # An estimate of nothing, as from a rollout without an end, has no direction.
     unit = found / jnp.sqrt(jnp.maximum(squared, 1e-30))[..., None]

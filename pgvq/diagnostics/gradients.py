@@ -113,11 +113,12 @@ def gradient_lab(
     params, names = state.learner.params, policy_names(algorithm)
     check_estimators(algorithm, estimators, params)
     layout = _layout(algorithm, list(estimators.values()), burn_in, tail)
+    both = layout._replace(discounted=(False, True))
     key_samples, key_reference = jax.random.split(key)
 
     titles, stacks = stacked(estimators)
     measured = sample_groups(
-        algorithm, params, stacks, layout, names, samples, key_samples
+        algorithm, params, stacks, both, names, samples, key_samples
     )
     others = sample_groups(
         algorithm, params, [], layout, names, reference_samples, key_reference
@@ -126,10 +127,10 @@ def gradient_lab(
     for group, found in zip(titles, measured.estimates, strict=True):
         for i, name in enumerate(group):
             parts = (np.asarray(part[:, i]) for part in found)
-            sums = EstimateGroups(*parts, reference=measured.complete)
+            sums = EstimateGroups(*parts, reference=measured.complete[:, 0])
             rows[name] = _row(name, estimators[name], layout, samples, sums, others)
     ordered = [rows[name] for name in estimators]
-    sums = _single(measured.discounted, measured.complete)
+    sums = _single(measured.complete[:, 1], measured.complete[:, 0])
     ordered.append(_row(DISCOUNTED_RETURN, None, layout, samples, sums, others))
     return pd.DataFrame(ordered)
 
@@ -211,9 +212,9 @@ def reference_gradient(
     _check_samples(samples=samples)
     params, names = state.learner.params, policy_names(algorithm)
     tail = _tail(algorithm) if tail is None else tail
-    layout = Layout(algorithm.num_envs, burn_in, length, tail)
+    layout = Layout(algorithm.num_envs, burn_in, length, tail, (discounted_states,))
     found = sample_groups(algorithm, params, [], layout, names, samples, key)
-    groups = found.discounted if discounted_states else found.complete
+    groups = found.complete[:, 0]
     policy = {name: params["params"][name] for name in names}
     wide = np.asarray(groups, np.float64)
     mean, error = wide.mean(0), wide.std(0, ddof=1) / math.sqrt(samples)
@@ -265,10 +266,10 @@ def _row(
     if algorithm is not None:
         lambda_ = vars(algorithm).get("lambda_", math.nan)
         spent = steps_spent(algorithm)
-        count = samples * (whole // algorithm.steps_per_iteration)
+        count = samples * (whole // spent)
     head = {"estimator": name, "lambda_": lambda_}
     sizes = {"agent_steps": spent, "estimates": count}
-    return head | sizes | comparison(groups, others.complete, spent)
+    return head | sizes | comparison(groups, others.complete[:, 0], spent)
 
 
 def _single(gradients: np.ndarray, reference: np.ndarray) -> EstimateGroups:
