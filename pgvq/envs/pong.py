@@ -74,8 +74,8 @@ class Pong(environment.Environment[PongState, PongParams]):
     num_actions: 6, ALE's minimal set: nothing, FIRE, up, down, up and FIRE, down and
         FIRE (FIRE held at a contact speeds the ball up). 3: nothing, up, down.
     observation: one of `OBSERVATIONS`. "features": 18 numbers, all that the rules
-        depend on. "positions": the 7 of them that say where things are now, without
-        velocities, so that an agent needs memory.
+        depend on. "motion": 13 of them, as `SmoothPong` shows them. "positions": 7 of
+        them, where things are and not where they go, so that an agent needs memory.
     max_agent_steps: default cap on a game, in agent steps.
 
     Raises `InputError` where these cannot work. The object is hashed and compared by
