@@ -104,19 +104,21 @@ def score_credit(
     return (to_go - others) * noise[:, None] / deviation**2
 
 
-def gradient_rows(act: Act, params: Params, obs: Array, credits: Array) -> Array:
-    """The gradients `Σ_t c_t ∂μ(s_t)/∂θ` as rows, `[H, P]` of P weights.
+def mean_gradients(act: Act, params: Params, obs: Array, credits: Array) -> Array:
+    """The mean over N games of the gradients `Σ_t c_t ∂μ(s_t)/∂θ`, `[H, P]`.
 
     Args:
-        obs: `[T, *O]`.
-        credits: `[H, T]`.
+        act: the policy.
+        params: its P weights.
+        obs: `[N, T, *O]`.
+        credits: `[N, H, T]`.
     """
     _, pull = jax.vjp(lambda params: act(params, obs), params)
 
     def row(credit: Array) -> Array:
-        return ravel_pytree(pull(credit)[0])[0]
+        return ravel_pytree(pull(credit)[0])[0] / len(obs)
 
-    return jax.vmap(row)(credits)
+    return jax.vmap(row, in_axes=1)(credits)
 
 
 def horizon_weights(horizons: Any, length: int, discount: float) -> Array:

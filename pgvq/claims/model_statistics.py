@@ -1,7 +1,8 @@
 """What samples of a gradient say: its length, its noise, and where it points.
 
-Gradients come as rows `[N, H, P]`: of N independent games, for H horizons, with respect
-to P weights. Intervals are percentile bootstraps over whole games.
+Gradients come as rows `[N, H, P]`: N independent estimates, each from one game or from
+several, for H horizons, with respect to P weights. Intervals are percentile bootstraps
+over whole rows, or 1.96 standard errors of their mean.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ class Estimate(NamedTuple):
 
 
 def total_variance(rows: ArrayLike, generator: Generator) -> Estimate:
-    """The trace of the covariance of one game's gradient, for each horizon."""
+    """The trace of the covariance of the rows, for each horizon."""
     rows = np.asarray(rows, np.float64)
     squares = np.square(rows).sum(-1)  # [N, H]
 
@@ -39,56 +40,57 @@ def total_variance(rows: ArrayLike, generator: Generator) -> Estimate:
 def cosine(a: ArrayLike, b: ArrayLike, generator: Generator) -> Estimate:
     """The cosine between the mean gradients of `a` and of `b`, both `[N, H, P]`.
 
-    The games of the two are paired, and drawn together. 0 where a mean is 0.
+    The rows of the two are paired, and drawn together. 0 where a mean is 0.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
 
     def of_means(counts: Floats) -> Floats:
         left, right = _means(counts, a), _means(counts, b)
-        lengths = np.linalg.norm(left, axis=-1) * np.linalg.norm(right, axis=-1)
-        return np.sum(left * right, axis=-1) / np.where(lengths > 0, lengths, 1.0)
+        return np.sum(_units(left) * _units(right), axis=-1)
 
     return _bootstrapped(of_means, len(a), generator)
 
 
 def component(rows: ArrayLike, directions: ArrayLike) -> Estimate:
-    """The mean of each horizon's gradient along a direction, ± 1.96 standard errors.
+    """The mean of the rows along directions `[H, P]` or `[P]`, ± 1.96 standard errors.
 
-    Args:
-        rows: `[N, H, P]`.
-        directions: `[H, P]`; scaled to length 1.
+    A direction's length does not matter.
     """
-    directions = np.asarray(directions, np.float64)
-    lengths = np.linalg.norm(directions, axis=-1, keepdims=True)
-    units = directions / np.where(lengths > 0, lengths, 1.0)
-    along = np.einsum("nhp,hp->nh", np.asarray(rows, np.float64), units)
-    mean = along.mean(0)
-    error = along.std(0, ddof=1) / np.sqrt(len(along))
-    return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error)
+    along = np.sum(np.asarray(rows, np.float64) * _units(directions), axis=-1)
+    return _mean(along)
 
 
-def games_for_signal(rows: ArrayLike) -> Floats:
-    """Games to average until a gradient's noise is no longer than the gradient, `[H]`.
+def cosine_of_each(rows: ArrayLike, directions: ArrayLike) -> Estimate:
+    """The mean cosine of a single row to directions `[H, P]` or `[P]`, ± 1.96 errors.
 
-    That is the total variance over the squared length of the mean gradient, which is
-    estimated without bias; NaN where noise hides that length wholly.
+    0 where a row is 0.
     """
-    rows = np.asarray(rows, np.float64)
-    variance = rows.var(0, ddof=1).sum(-1)
-    signal = np.square(rows.mean(0)).sum(-1) - variance / len(rows)
-    return np.where(signal > 0, variance / np.where(signal > 0, signal, 1.0), np.nan)
+    return _mean(np.sum(_units(rows) * _units(directions), axis=-1))
+
+
+def _units(vectors: ArrayLike) -> Floats:
+    """Vectors `[..., P]` scaled to length 1; zeros stay zeros."""
+    vectors = np.asarray(vectors, np.float64)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1.0)
+
+
+def _mean(values: Floats) -> Estimate:
+    mean = values.mean(0)
+    error = 1.96 * values.std(0, ddof=1) / np.sqrt(len(values))
+    return Estimate(mean, mean - error, mean + error)
 
 
 def _means(counts: Floats, rows: Floats) -> Floats:
-    """Mean gradients `[R, H, P]` of R resamples that take each game so many times."""
+    """Mean gradients `[R, H, P]` of R resamples that take each row so many times."""
     flat = rows.reshape(len(rows), -1)
     return (counts @ flat / len(rows)).reshape(len(counts), *rows.shape[1:])
 
 
 def _bootstrapped(
-    statistic: Callable[[Floats], Floats], games: int, generator: Generator
+    statistic: Callable[[Floats], Floats], rows: int, generator: Generator
 ) -> Estimate:
-    """`statistic` of all games, and of resamples, `[R, N]` counts to `[R, H]`."""
-    drawn = generator.multinomial(games, np.full(games, 1 / games), size=RESAMPLES)
+    """`statistic` of all rows, and of resamples, `[R, N]` counts to `[R, H]`."""
+    drawn = generator.multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)
     low, high = np.quantile(statistic(drawn.astype(np.float64)), [0.025, 0.975], axis=0)
-    return Estimate(statistic(np.ones((1, games)))[0], low, high)
+    return Estimate(statistic(np.ones((1, rows)))[0], low, high)

@@ -12,8 +12,8 @@ import pytest
 
 from pgvq.claims.model_gradients import (
     backpropagated_credit,
-    gradient_rows,
     horizon_weights,
+    mean_gradients,
     score_credit,
     unrolled,
 )
@@ -40,7 +40,7 @@ def rows_by_backpropagation(noise, weights):
         credit, obs, rewards = backpropagated_credit(
             step, act, PARAMS, START, noise, jax.random.key(0), weights
         )
-        return gradient_rows(act, PARAMS, obs, credit), obs, rewards
+        return mean_gradients(act, PARAMS, obs[None], credit[None]), obs, rewards
 
     return jax.jit(jax.vmap(one))(noise)
 
@@ -64,7 +64,9 @@ def test_both_gradients_have_the_exact_mean():
 
     by_backpropagation, obs, rewards = rows_by_backpropagation(noise, weights)
     credits = score_credit(noise, DEVIATION, rewards, weights)
-    by_score = jax.vmap(lambda o, c: gradient_rows(act, PARAMS, o, c))(obs, credits)
+    by_score = jax.vmap(lambda o, c: mean_gradients(act, PARAMS, o[None], c[None]))(
+        obs, credits
+    )
     for rows in (by_backpropagation, by_score):
         mean, error = rows.mean(0)[:, 0], rows.std(0)[:, 0] / np.sqrt(count)
         assert np.all(np.abs(mean - exact) < 4 * error), (mean, exact, error)
@@ -85,6 +87,15 @@ def test_the_score_functions_credit_by_hand():
         ],
         rtol=1e-6,
     )
+
+
+def test_the_mean_of_games_is_the_mean_of_their_gradients():
+    keys = jax.random.split(jax.random.key(2), 2)
+    obs = jax.random.normal(keys[0], (3, 4, 1))
+    credits = jax.random.normal(keys[1], (3, 2, 4))
+    rows = mean_gradients(act, PARAMS, obs, credits)
+    expected = np.einsum("nht,nt->h", credits, obs[..., 0]) / 3
+    np.testing.assert_allclose(rows[:, 0], expected, rtol=1e-5)
 
 
 def test_weights_end_at_the_horizon():

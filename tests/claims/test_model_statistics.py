@@ -6,7 +6,7 @@ import pytest
 from pgvq.claims.model_statistics import (
     component,
     cosine,
-    games_for_signal,
+    cosine_of_each,
     total_variance,
 )
 
@@ -54,7 +54,9 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(generator):
     assert np.all(held <= 100), held
 
 
-def test_games_for_signal(generator):
-    rows = generator.normal([3.0, 0.0], [1.0, 2.0], (20_000, 1, 2))
-    np.testing.assert_allclose(games_for_signal(rows), [5 / 9], rtol=0.05)
-    assert np.isnan(games_for_signal(np.array([[[1.0]], [[-1.0]]])))[0]
+def test_the_cosine_of_each_row_by_hand():
+    rows = np.array([[[2.0, 0.0]], [[0.0, 0.5]], [[0.0, 0.0]]])
+    estimate = cosine_of_each(rows, [4.0, 0.0])
+    np.testing.assert_allclose(estimate.value, [1 / 3])
+    error = 1.96 * np.sqrt(1 / 3) / np.sqrt(3)
+    np.testing.assert_allclose(estimate.high - estimate.value, [error])

@@ -1,0 +1,176 @@
+"""What is run for the claim on the smooth Pong: training, gradients, exact games."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jax import Array
+
+from pgvq.algorithms import REINFORCE, ActorCritic, AnalyticPolicyGradient
+from pgvq.claims.model_horizons import Gradients, sample_gradients
+from pgvq.claims.model_training import Trained, side_by_side, train
+from pgvq.envs import Pong, SmoothPong, as_button
+from pgvq.rollout import Games, play
+from pgvq.study import Say
+from pgvq.types import InputError, Key, Params, PyTree
+
+ANALYTIC = AnalyticPolicyGradient()
+BACKPROPAGATION = "backpropagation"
+STRETCH = 8192  # agent steps between two points of a curve: REINFORCE's rollout
+HALFWAY = -0.5  # mean return, points; the policy that gets there is looked at closely
+DEVIATION = 0.3  # of the noise on its actions meanwhile, in full speeds
+EXACT = Pong(num_actions=3, observation="motion")
+
+
+class Sizes(NamedTuple):
+    """How much is measured."""
+
+    seeds: int = 5
+    stretches: int = 36  # of `STRETCH` agent steps
+    batches: int = 32  # of games, for gradients
+    games: int = 128  # of a batch
+    matches: int = 4  # complete exact games per seed
+    horizons: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 100)  # agent steps
+
+
+class Measured(NamedTuple):
+    """What came of it."""
+
+    curves: dict[str, np.ndarray]  # by algorithm, [S, K] mean return, points
+    halfway: int  # agent steps of the policy whose gradients are below
+    gradients: Gradients  # with soft contacts
+    hard_zero: float  # share of exact zeros with hard ones
+    exact: np.ndarray  # [S, G] scores of complete exact games
+
+
+def speed(params: Params, obs: Array) -> Array:
+    """The analytic policy's speeds `[...]` for `obs [..., O]`."""
+    rows = obs.reshape(-1, obs.shape[-1])
+    return ANALYTIC.action(params, rows).reshape(obs.shape[:-1])
+
+
+def measure_runs(say: Say, sizes: Sizes) -> Measured:
+    """Trains three algorithms and examines what backpropagation has learnt."""
+    seeds = jnp.arange(sizes.seeds)
+    keys = jax.random.split(jax.random.key(4), sizes.batches)
+    last_key = jax.random.key(5)
+    policy = jax.eval_shape(ANALYTIC.init, last_key).learner.params
+    policies = jax.eval_shape(lambda p: _repeated(p, sizes.seeds), policy)
+    soft = jnp.float32(SmoothPong().temperature)
+
+    say("compiling five programs (1 of 4)")
+    sample = partial(sample_gradients, speed, sizes.horizons, sizes.games, DEVIATION)
+    match = partial(play_exact, sizes.matches)
+    programs = side_by_side(
+        {name: partial(compiled, run, seeds) for name, run in training(sizes).items()}
+        | {
+            "gradients": partial(compiled, sample, policy, soft, keys),
+            "exact": partial(compiled, match, policies, last_key),
+        }
+    )
+    say("training with backpropagation, REINFORCE and actor-critic (2 of 4)")
+    trained: dict[str, Trained] = side_by_side(
+        {name: partial(programs[name], seeds) for name in training(sizes)}
+    )
+    curves = {name: np.asarray(run.returns) for name, run in trained.items()}
+
+    say("gradients over horizons (3 of 4)")
+    params = trained[BACKPROPAGATION].params
+    first = halfway(curves[BACKPROPAGATION][0])
+    policy = jax.tree.map(lambda leaf: leaf[0, first], params)
+    runs: dict[str, Gradients] = side_by_side(
+        {
+            "soft": partial(programs["gradients"], policy, soft, keys),
+            "hard": partial(programs["gradients"], policy, 0 * soft, keys),
+        }
+    )
+    say("complete games of the exact Pong (4 of 4)")
+    policies = jax.tree.map(lambda leaf: leaf[:, -1], params)
+    games: Games = programs["exact"](policies, last_key)
+    return Measured(
+        curves=curves,
+        halfway=(first + 1) * STRETCH,
+        gradients=jax.device_get(runs["soft"]),
+        hard_zero=float(np.mean(runs["hard"].zero)),
+        exact=np.asarray(games.score).reshape(sizes.seeds, sizes.matches),
+    )
+
+
+def training(sizes: Sizes) -> dict[str, Callable[[Array], Trained]]:
+    """The three algorithms, each with its defaults, from seeds `[S]` to their runs."""
+    buttons = SmoothPong(actions="buttons")
+    budget = float(sizes.stretches * STRETCH)
+    algorithms = {
+        BACKPROPAGATION: ANALYTIC,
+        "REINFORCE": REINFORCE(env=buttons, budget=budget),
+        "actor-critic": ActorCritic(env=buttons, budget=budget),
+    }
+
+    def run(algorithm: Any, seeds: Array) -> Trained:
+        iterations = STRETCH // algorithm.steps_per_iteration
+        one = partial(
+            train, algorithm, stretches=sizes.stretches, iterations=iterations
+        )
+        return jax.vmap(one)(seeds)
+
+    return {name: partial(run, algorithm) for name, algorithm in algorithms.items()}
+
+
+def halfway(curve: np.ndarray) -> int:
+    """The first of `[K]` points that is above `HALFWAY`; the last where none is."""
+    above = np.flatnonzero(curve > HALFWAY)
+    return int(above[0]) if len(above) else len(curve) - 1
+
+
+def play_exact(matches: int, policies: Params, key: Key) -> Games:
+    """Complete games of the exact Pong, `[S * G]`, of S policies, leaves `[S, ...]`.
+
+    Args:
+        matches: G, of each.
+        policies: of speeds, which become the buttons nearest to them.
+        key: consumed.
+    """
+    count = matches * len(jax.tree.leaves(policies)[0])
+
+    def act(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree]:
+        del key
+        speeds = jax.vmap(speed)(policies, obs.reshape(-1, matches, obs.shape[-1]))
+        return as_button(speeds).reshape(-1), memory
+
+    return play(EXACT, EXACT.default_params, act, key, count, EXACT.max_agent_steps)
+
+
+def refusals() -> pd.DataFrame:
+    """What asking for the derivative of the exact game's reward is answered."""
+    state = EXACT.reset(jax.random.key(0))[1]
+
+    def reward(action: Array) -> Array:
+        return EXACT.step(jax.random.key(0), state, action)[2]
+
+    asked = {
+        "the exact game, by an action 0, 1 or 2": jnp.int32(1),
+        "the exact game, by an action 1.0": jnp.float32(1.0),
+    }
+    rows = []
+    for what, action in asked.items():
+        try:
+            jax.grad(reward)(action)
+            answer, refused = "a number", False
+        except (TypeError, InputError) as error:
+            first = str(error).split(". ")[0]
+            answer, refused = f"`{type(error).__name__}`: {first}", True
+        rows.append({"derivative_of": what, "answer": answer, "refused": refused})
+    return pd.DataFrame(rows)
+
+
+def compiled(function: Callable[..., Any], *like: Any) -> Callable[..., Any]:
+    """A program for arguments of these shapes."""
+    return jax.jit(function).lower(*like).compile()
+
+
+def _repeated(params: Params, count: int) -> Params:
+    return jax.tree.map(lambda leaf: jnp.stack([leaf] * count), params)

@@ -1,0 +1,61 @@
+"""Runs trained in memory, each a lane of a program, with their policies on the way."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pgvq.lane import TRAINING, seed_key
+from pgvq.types import Params
+
+
+class Trained(NamedTuple):
+    """One run, cut into K stretches of so many iterations each."""
+
+    returns: Array  # [K] mean return of the episodes that ended; NaN where none did
+    params: Params  # leaves [K, ...]: the weights after each stretch
+
+
+def train(algorithm: Any, seed: Array, stretches: int, iterations: int) -> Trained:
+    """Trains one run for `stretches` times `iterations` iterations.
+
+    Its returns are those of the episodes that it learns from. Written for one run, to
+    be vmapped over seeds, or over algorithms that differ in leaves alone.
+
+    Args:
+        algorithm: one whose state has a learner with weights, as all but the table's.
+        seed: `[]`, as in every experiment.
+        stretches: K, static.
+        iterations: of each, static.
+    """
+
+    def iteration(state: Any, _: None) -> tuple[Any, tuple[Array, Array]]:
+        state, metrics = algorithm.iterate(state)
+        return state, (metrics["episode_return"], metrics["episodes"])
+
+    def stretch(state: Any, _: None) -> tuple[Any, Trained]:
+        state, (means, counts) = jax.lax.scan(iteration, state, length=iterations)
+        known = counts > 0
+        total = jnp.sum(jnp.where(known, means * counts, 0.0))
+        count = jnp.sum(counts)
+        mean = jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)
+        return state, Trained(mean, state.learner.params)
+
+    start = algorithm.init(seed_key(seed, TRAINING))
+    return jax.lax.scan(stretch, start, length=stretches)[1]
+
+
+def side_by_side(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """The results of `jobs` by name, run in a thread each.
+
+    XLA compiles a program on one core and lets other threads run meanwhile, so that a
+    machine of two cores is done in half the time.
+    """
+    with ThreadPoolExecutor(max(len(jobs), 1)) as pool:
+        running = {name: pool.submit(job) for name, job in jobs.items()}
+        return {
+            name: jax.block_until_ready(job.result()) for name, job in running.items()
+        }
