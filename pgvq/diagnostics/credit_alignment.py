@@ -19,7 +19,8 @@ def agent_hits(env: Pong, batch: Transition) -> Bools:
     """Steps `[T, N]` of a rollout in Pong during which the agent's paddle hit the ball.
 
     Before the step the ball flew towards the agent, after it away from the agent, and
-    it was in play at both times, so that no serve is taken for a hit.
+    it was in play at both times, so that no serve is taken for a hit. A ball that
+    touches the paddle once more in the next step is still the same hit.
 
     Raises:
         InputError: the observation shows no velocity.
