@@ -1,0 +1,216 @@
+"""Instrument: policy-gradient estimates, their bias and variance, on Pong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from pgvq.algorithms import ActorCritic
+from pgvq.algorithms.policy_gradient import PolicyGradient
+from pgvq.claims.instrument_gradients_figures import (
+    DEFAULT,
+    N_STEP,
+    NAMES,
+    ONE_STEP,
+    draw,
+    when,
+)
+from pgvq.diagnostics.gradients import DISCOUNTED_RETURN, along_training
+from pgvq.study import Claim, Finding, Say
+
+
+def measure(
+    say: Say,
+    steps: Sequence[float] = (0, 1e5, 5e5),
+    samples: int = 96,
+    reference_samples: int = 384,
+    agent: PolicyGradient | None = None,
+    **settings: Any,
+) -> Finding:
+    """The gradient lab at three points of one training of an actor-critic."""
+    agent = agent or ActorCritic()
+    frame = along_training(
+        agent,
+        steps,
+        key=jax.random.key(0),
+        say=say,
+        samples=samples,
+        reference_samples=reference_samples,
+        **settings,
+    )
+    return Finding(
+        numbers=numbers(frame, agent, samples, reference_samples),
+        tables={"lab": frame, "bias": shown_bias(frame), "noise": shown_noise(frame)},
+        expectations=expectations(frame),
+    )
+
+
+def numbers(
+    frame: pd.DataFrame, agent: PolicyGradient, samples: int, reference_samples: int
+) -> dict[str, float]:
+    """What the text cites."""
+    last = frame[frame.trained_steps == frame.trained_steps.max()]
+    last = last.set_index("estimator")
+    group = int(last.loc[DISCOUNTED_RETURN, "agent_steps"])
+    return {
+        "discount": float(agent.discount),
+        "rollout": int(last.loc[DEFAULT, "agent_steps"]),
+        "sampled_steps": group * samples,
+        "reference_steps": group * reference_samples,
+        "trained_steps": int(frame.trained_steps.max()),
+        "default_cosine": last.loc[DEFAULT, "cosine"],
+        "one_step_cosine": last.loc[ONE_STEP, "cosine"],
+    }
+
+
+def expectations(frame: pd.DataFrame) -> dict[str, bool]:
+    """What was expected beforehand, and whether it is so."""
+    points = [p.set_index("estimator") for _, p in frame.groupby("trained_steps")]
+    first, last = points[0], points[-1]
+    cosines = np.array([last.cosine[name] for name in NAMES])
+    reinforce = "REINFORCE, batch mean"
+    return {
+        "Before training, when the critic knows nothing, λ = 0 is more biased than "
+        "λ = 1 over 16 steps.": bool(first.bias[ONE_STEP] > first.bias[N_STEP]),
+        "Once the critic is trained it can be believed after one step: the mean of the "
+        "λ = 0 estimate has a cosine above 0.5 with the reference.": bool(
+            last.alignment[ONE_STEP] > 0.5
+        ),
+        "After training the variance of an estimate rises with λ.": bool(
+            (np.diff([last.variance[name] for name in NAMES]) > 0).all()
+        ),
+        "After training a λ strictly between 0 and 1 has the best cosine with the "
+        "reference.": 0 < int(np.argmax(cosines)) < len(NAMES) - 1,
+        "After training λ = 0.95, the default, comes within a tenth of the best λ's "
+        "cosine.": bool(cosines[NAMES.index(DEFAULT)] >= 0.9 * cosines.max()),
+        "After training REINFORCE needs more agent steps than actor-critic with "
+        "λ = 0.95 to see as much signal as noise.": bool(
+            last.noise_scale[reinforce] > last.noise_scale[DEFAULT]
+        ),
+        "After training the value network is a better baseline for REINFORCE than the "
+        "batch mean: the variance is at least a tenth smaller.": bool(
+            last.variance["REINFORCE, value network"] < 0.9 * last.variance[reinforce]
+        ),
+        "Noise is a larger problem than bias: no estimator's cosine with the reference "
+        "exceeds 0.5, at any point.": bool((frame.cosine < 0.5).all()),
+        "Nothing measured rules out that the gradient that everyone follows and that "
+        "of the discounted return point the same way, to a cosine of 0.9.": all(
+            p.alignment_high[DISCOUNTED_RETURN] > 0.9 for p in points
+        ),
+    }
+
+
+def shown_bias(frame: pd.DataFrame) -> pd.DataFrame:
+    """For the page: cosines of mean estimates with their intervals."""
+
+    def cell(row: Any) -> str:
+        if np.isnan(row.alignment):
+            return "unknown"
+        low, high = max(row.alignment_low, -1), min(row.alignment_high, 1)
+        return f"{min(row.alignment, 1):.2f} [{low:.2f}, {high:.2f}]"
+
+    return _shown(frame, cell)
+
+
+def shown_noise(frame: pd.DataFrame) -> pd.DataFrame:
+    """For the page: agent steps at which signal equals noise."""
+
+    def cell(row: Any) -> str:
+        known = np.isfinite(row.noise_scale) and row.noise_scale > 0
+        return f"{rounded(row.noise_scale):,}" if known else "unknown"
+
+    return _shown(frame[frame.estimator != DISCOUNTED_RETURN], cell)
+
+
+def rounded(value: float) -> int:
+    """To two significant digits."""
+    return int(float(f"{value:.1e}"))
+
+
+def _shown(frame: Any, cell: Any) -> pd.DataFrame:
+    """A row per estimator, a column per point of training."""
+    columns: dict[str, Any] = {}
+    for trained, part in frame.groupby("trained_steps"):
+        columns["estimator"] = list(part.estimator)
+        columns["agent steps each"] = [f"{x:,}" for x in part.agent_steps]
+        heading = when(int(str(trained)))
+        columns[heading] = [cell(row) for row in part.itertuples()]
+    return pd.DataFrame(columns)
+
+
+TEXT = r"""
+**Question.** A policy gradient is never computed, only estimated from games. How far is
+an estimate from the truth on average (its bias), how much does it scatter (its
+variance), and what does each method make of an agent step?
+
+**Mathematics.** Let $d$ be the share of agent steps that a policy spends in each state.
+What all of these methods estimate is the mean over agent steps
+
+$$g = \mathbb{E}_{s \sim d, a \sim \pi}[\nabla \log \pi(a \mid s) \, A(s, a)]$$
+
+and they differ in what they put in place of the advantage $A$, discounted by
+<<discount:.2f>>. REINFORCE waits for the point to end and takes the return $G$, less a
+baseline that does not depend on the action: no bias, but all the chance of what
+followed. The one-step actor-critic takes $r + \gamma V(s') - V(s)$: little
+chance, but what the critic $V$ does not know is lost. In between, $\lambda$ mixes
+returns of all lengths. Here the reference for $g$ comes from complete returns in
+<<reference_steps:,.0f>> agent steps per point of training, with no edges and nothing
+bootstrapped. An estimate $\hat g$ from $n$ agent steps has as much noise as signal
+where
+
+$$n = \frac{n \, \operatorname{tr} \operatorname{Cov}(\hat g)}{|\mathbb{E} \hat g|^2}$$
+
+and the right-hand side does not depend on $n$: it is the *noise scale*, and its inverse
+is the signal to noise that each agent step buys.
+
+<<figure:lambda|Bias, signal to noise and direction of actor-critic's gradient, against
+lambda, at three points of training>>
+
+The cosine between the mean estimate and the reference is what no step size and no
+amount of data mends. With its 95 % interval:
+
+<<table:bias>>
+
+The last row is not an estimator but another aim. Everybody weights states by how often
+they are visited, also with a discount, and then $g$ is the gradient of no function
+(Nota & Thomas 2020). The gradient of the discounted return would weight a step that
+comes $t$ steps after a point begins by $\gamma^t$.
+
+How many agent steps it takes until signal equals noise:
+
+<<table:noise>>
+
+"Signal" is the estimator's own mean here, whichever way it points: a critic that is
+wrong can be wrong with very little noise. REINFORCE's estimates are made of whole
+rollouts of 256 agent steps in 32 games, actor-critic's of 16 steps, PPO's first step of
+a minibatch. One estimate of the default actor-critic, from <<rollout:,.0f>> agent
+steps, has a cosine of <<default_cosine:.2f>> with the reference after
+<<trained_steps:,.0f>> agent steps of training, and that of λ = 0
+<<one_step_cosine:.2f>>. A single estimate is no more than a vote: training takes one
+such step after the other, and what all of them share adds up.
+
+<<figure:batch_size|Cosine of an estimate with the reference against the agent steps
+that it is made from>>
+
+This second picture says which estimator to choose for a batch of a given size. To the
+left noise decides and to the right bias: where a line levels off below 1, more games do
+not help.
+
+**Expected beforehand, and found:**
+
+<<expectations>>
+
+Estimators are the algorithms' own losses, without the bonus for entropy and the
+normalisation of advantages. On finite MDPs reference and bias are known in closed form,
+and the lab's numbers are tested against them there.
+"""
+
+gradients = Claim(
+    name="gradients",
+    title="What a policy-gradient estimate is worth",
+    measure=measure,
+    draw=draw,
+    text=TEXT,
+)
