@@ -69,7 +69,7 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
     env: Environment = static(SmoothPong(), "the environment, differentiable")
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
     num_envs: int = static(32, "environments side by side, N")
-    horizon: int = static(32, "agent steps that are backpropagated through, H")
+    horizon: int = static(16, "agent steps that are backpropagated through, H")
     torso: nn.Module = static(Torso(), "network below the policy's head")
     discount: float = leaf(0.99, "gamma, per agent step")
     learning_rate: float = leaf(3e-3, "of Adam")

@@ -81,17 +81,17 @@ def test_the_gradient_is_that_of_the_mean_return():
 
 
 def test_it_learns_the_smooth_pong_in_few_steps():
-    """Two of three seeds at least, after 61k agent steps; random play scores -0.85."""
-    algorithm = AnalyticPolicyGradient(horizon=16)
+    """Two of three seeds at least, after 41k agent steps; random play scores -0.85."""
+    algorithm = AnalyticPolicyGradient()
     lanes = Lanes([Lane("it", algorithm, seed) for seed in range(3)], 32, 250)
     progress = lanes.start()
     before, _ = lanes.evaluate(progress, 0)
-    progress, _ = lanes.advance(progress, 120)
+    progress, _ = lanes.advance(progress, 80)
     after, _ = lanes.evaluate(progress, 0)
     assert not after.diverged.any()
     for mode in ("greedy", "explore"):
         assert (before.games[mode].score.mean(1) < -0.7).all()
-        assert np.median(after.games[mode].score.mean(1)) > -0.45
+        assert np.median(after.games[mode].score.mean(1)) > -0.3
 
 
 def test_noise_is_what_it_explores_with():
