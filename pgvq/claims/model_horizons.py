@@ -70,7 +70,7 @@ def sample_gradients(
     games: int,
     deviation: float,
     params: Params,
-    temperature: Array,
+    temperatures: Array,
     keys: Key,
 ) -> Gradients:
     """Both gradients of the discounted return over each horizon, batch by batch.
@@ -84,14 +84,15 @@ def sample_gradients(
         games: N of a batch.
         deviation: of the Gaussian noise on its actions, in full speeds.
         params: its P weights.
-        temperature: of the contacts, pixels; 0 for hard ones.
-        keys: `[B]`, consumed; one batch each.
+        temperatures: `[B]`, of the contacts in each batch, pixels; 0 for hard ones.
+        keys: `[B]`, consumed; one for each batch.
     """
     length = horizons[-1]
     weights = horizon_weights(horizons, length, DISCOUNT)
-    step = game_step(GAME.default_params.replace(temperature=temperature))
 
-    def batch(key: Key) -> Gradients:
+    def batch(row: tuple[Array, Key]) -> Gradients:
+        temperature, key = row
+        step = game_step(GAME.default_params.replace(temperature=temperature))
         key_start, key_noise, key_game = jax.random.split(key, 3)
         start = met_in_play(act, params, deviation, key_start, games)
         noise = deviation * jax.random.normal(key_noise, (games, length))
@@ -106,4 +107,4 @@ def sample_gradients(
             zero=jnp.mean(credits[:, -1] == 0),
         )
 
-    return jax.lax.map(batch, keys)
+    return jax.lax.map(batch, (temperatures, keys))

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from pgvq.algorithms import REINFORCE, ActorCritic, AnalyticPolicyGradient
+from pgvq.algorithms import REINFORCE, ActorCritic
 from pgvq.claims.model_horizons import Gradients, sample_gradients
+from pgvq.claims.model_policies import ANALYTIC, play_with, speed
 from pgvq.claims.model_training import Trained, side_by_side, train
 from pgvq.envs import Pong, SmoothPong, as_button
-from pgvq.rollout import Games, play
+from pgvq.rollout import Games
 from pgvq.study import Say
-from pgvq.types import InputError, Key, Params, PyTree
+from pgvq.types import InputError, Params
 
-ANALYTIC = AnalyticPolicyGradient()
 BACKPROPAGATION = "backpropagation"
 STRETCH = 8192  # agent steps between two points of a curve: REINFORCE's rollout
 HALFWAY = -0.5  # mean return, points; the policy that gets there is looked at closely
@@ -31,10 +31,10 @@ class Sizes(NamedTuple):
 
     seeds: int = 5
     stretches: int = 36  # of `STRETCH` agent steps
-    batches: int = 32  # of games, for gradients
-    games: int = 128  # of a batch
+    batches: int = 24  # of games, for gradients
+    games: int = 512  # of a batch
     matches: int = 4  # complete exact games per seed
-    horizons: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 100)  # agent steps
+    horizons: tuple[int, ...] = (1, 4, 8, 16, 32, 64, 100)  # agent steps
 
 
 class Measured(NamedTuple):
@@ -47,28 +47,23 @@ class Measured(NamedTuple):
     exact: np.ndarray  # [S, G] scores of complete exact games
 
 
-def speed(params: Params, obs: Array) -> Array:
-    """The analytic policy's speeds `[...]` for `obs [..., O]`."""
-    rows = obs.reshape(-1, obs.shape[-1])
-    return ANALYTIC.action(params, rows).reshape(obs.shape[:-1])
-
-
 def measure_runs(say: Say, sizes: Sizes) -> Measured:
     """Trains three algorithms and examines what backpropagation has learnt."""
     seeds = jnp.arange(sizes.seeds)
-    keys = jax.random.split(jax.random.key(4), sizes.batches)
+    # One batch more, with hard contacts.
+    temperatures = jnp.array([SmoothPong().temperature] * sizes.batches + [0.0])
+    keys = jax.random.split(jax.random.key(4), len(temperatures))
     last_key = jax.random.key(5)
     policy = jax.eval_shape(ANALYTIC.init, last_key).learner.params
     policies = jax.eval_shape(lambda p: _repeated(p, sizes.seeds), policy)
-    soft = jnp.float32(SmoothPong().temperature)
 
     say("compiling five programs (1 of 4)")
     sample = partial(sample_gradients, speed, sizes.horizons, sizes.games, DEVIATION)
-    match = partial(play_exact, sizes.matches)
+    match = partial(play_with, EXACT, as_button, sizes.matches)
     programs = side_by_side(
         {name: partial(compiled, run, seeds) for name, run in training(sizes).items()}
         | {
-            "gradients": partial(compiled, sample, policy, soft, keys),
+            "gradients": partial(compiled, sample, policy, temperatures, keys),
             "exact": partial(compiled, match, policies, last_key),
         }
     )
@@ -82,26 +77,21 @@ def measure_runs(say: Say, sizes: Sizes) -> Measured:
     params = trained[BACKPROPAGATION].params
     first = halfway(curves[BACKPROPAGATION][0])
     policy = jax.tree.map(lambda leaf: leaf[0, first], params)
-    runs: dict[str, Gradients] = side_by_side(
-        {
-            "soft": partial(programs["gradients"], policy, soft, keys),
-            "hard": partial(programs["gradients"], policy, 0 * soft, keys),
-        }
-    )
+    gradients = jax.device_get(programs["gradients"](policy, temperatures, keys))
     say("complete games of the exact Pong (4 of 4)")
     policies = jax.tree.map(lambda leaf: leaf[:, -1], params)
     games: Games = programs["exact"](policies, last_key)
     return Measured(
         curves=curves,
         halfway=(first + 1) * STRETCH,
-        gradients=jax.device_get(runs["soft"]),
-        hard_zero=float(np.mean(runs["hard"].zero)),
+        gradients=jax.tree.map(lambda leaf: leaf[:-1], gradients),
+        hard_zero=float(gradients.zero[-1]),
         exact=np.asarray(games.score).reshape(sizes.seeds, sizes.matches),
     )
 
 
 def training(sizes: Sizes) -> dict[str, Callable[[Array], Trained]]:
-    """The three algorithms, each with its defaults, from seeds `[S]` to their runs."""
+    """The three algorithms, from seeds `[S]` to their runs."""
     buttons = SmoothPong(actions="buttons")
     budget = float(sizes.stretches * STRETCH)
     algorithms = {
@@ -124,24 +114,6 @@ def halfway(curve: np.ndarray) -> int:
     """The first of `[K]` points that is above `HALFWAY`; the last where none is."""
     above = np.flatnonzero(curve > HALFWAY)
     return int(above[0]) if len(above) else len(curve) - 1
-
-
-def play_exact(matches: int, policies: Params, key: Key) -> Games:
-    """Complete games of the exact Pong, `[S * G]`, of S policies, leaves `[S, ...]`.
-
-    Args:
-        matches: G, of each.
-        policies: of speeds, which become the buttons nearest to them.
-        key: consumed.
-    """
-    count = matches * len(jax.tree.leaves(policies)[0])
-
-    def act(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree]:
-        del key
-        speeds = jax.vmap(speed)(policies, obs.reshape(-1, matches, obs.shape[-1]))
-        return as_button(speeds).reshape(-1), memory
-
-    return play(EXACT, EXACT.default_params, act, key, count, EXACT.max_agent_steps)
 
 
 def refusals() -> pd.DataFrame:
