@@ -6,6 +6,7 @@ actions, P policies, N samples.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from pgvq import estimators
+from pgvq.claims.choice_programs import quick_jit
 from pgvq.envs import LeftOrRight
 from pgvq.types import Key
 
@@ -183,7 +185,7 @@ def policy(probabilities: np.ndarray) -> Array:
     return jnp.log(jnp.stack([probabilities, 1 - probabilities], -1))
 
 
-@jax.jit(static_argnames="samples")
+@partial(quick_jit, static_argnames="samples")
 def _sampled(
     logits: Array, key: Key, samples: int
 ) -> dict[tuple[str, str], Array]:  # [N, P] each

@@ -21,6 +21,7 @@ from pgvq.claims.choice_gradients import (
     gumbel_softmax,
     straight_through,
 )
+from pgvq.claims.choice_programs import quick_jit
 from pgvq.exploration import epsilon_greedy
 from pgvq.losses import action_value, squared_error
 from pgvq.types import Key
@@ -93,11 +94,15 @@ def learn(steps: int, seeds: int) -> dict[str, np.ndarray]:
     K = steps + 1: before the first step and after each.
     """
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(1)))(jnp.arange(seeds))
-    found = jax.device_get(jax.vmap(partial(_one_seed, steps))(keys))
+    found = jax.device_get(_all_seeds(steps, keys))
     return {name: np.asarray(found[name]) for name in METHODS}
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(quick_jit, static_argnums=0)
+def _all_seeds(steps: int, keys: Key) -> dict[str, Array]:
+    return jax.vmap(partial(_one_seed, steps))(keys)
+
+
 def _one_seed(steps: int, key: Key) -> dict[str, Array]:
     def step(
         learnt: dict[str, Array], key: Key

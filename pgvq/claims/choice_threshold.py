@@ -18,6 +18,7 @@ from jax import Array
 
 from pgvq import estimators
 from pgvq.claims import choice_exact
+from pgvq.claims.choice_programs import quick_jit
 from pgvq.envs import Threshold
 from pgvq.envs.choices import won
 from pgvq.networks import MLP
@@ -72,7 +73,7 @@ def random_networks(count: int, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: np.asarray(x) for name, x in _gradient_sizes(keys).items()}
 
 
-@jax.jit
+@quick_jit
 def _gradient_sizes(keys: Key) -> dict[str, Array]:
     def one(key: Key) -> dict[str, Array]:
         params = init(key, 0.5)
@@ -154,7 +155,7 @@ def moments(outputs: np.ndarray, samples: int, seed: int = 0) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-@partial(jax.jit, static_argnames="samples")
+@partial(quick_jit, static_argnames="samples")
 def _sampled(outputs: Array, key: Key, samples: int) -> dict[str, Array]:
     mean = jnp.broadcast_to(outputs, (samples, len(outputs)))
     return {
@@ -187,11 +188,15 @@ METHODS: dict[str, Slope] = {
 def learn(steps: int, seeds: int) -> dict[str, np.ndarray]:
     """Each method's outputs along its learning, `[S, K + 1]`, from `START`."""
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(2)))(jnp.arange(seeds))
-    found = jax.device_get(jax.vmap(partial(_one_seed, steps))(keys))
+    found = jax.device_get(_all_seeds(steps, keys))
     return {name: np.asarray(found[name]) for name in METHODS}
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(quick_jit, static_argnums=0)
+def _all_seeds(steps: int, keys: Key) -> dict[str, Array]:
+    return jax.vmap(partial(_one_seed, steps))(keys)
+
+
 def _one_seed(steps: int, key: Key) -> dict[str, Array]:
     key_init, key_steps = jax.random.split(key)
     start = init(key_init, START)
@@ -217,11 +222,15 @@ def optima(temperatures: np.ndarray, steps: int) -> np.ndarray:
     One network for each of the temperatures `[...]`, by Adam from an output of
     `UPPER_START`; `[...]` outputs.
     """
-    found = jax.vmap(partial(_one_optimum, steps))(jnp.float32(temperatures))
+    found = _all_optima(steps, jnp.float32(temperatures))
     return np.asarray(found, np.float64)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(quick_jit, static_argnums=0)
+def _all_optima(steps: int, temperatures: Array) -> Array:
+    return jax.vmap(partial(_one_optimum, steps))(temperatures)
+
+
 def _one_optimum(steps: int, temperature: Array) -> Array:
     adam = optax.adam(0.01)
 
