@@ -180,7 +180,7 @@ def expectations(numbers: dict[str, float]) -> dict[str, bool]:
 
 
 def methods_shown(learnt: dict[str, np.ndarray], steps: np.ndarray) -> pd.DataFrame:
-    """Where each method's network ends, and when it is across."""
+    """Where each method's network ends, and when the median is across."""
     return pd.DataFrame(
         {
             "method": list(learnt),
@@ -191,7 +191,7 @@ def methods_shown(learnt: dict[str, np.ndarray], steps: np.ndarray) -> pd.DataFr
                 f"{np.sum(path[:, -1] > THRESHOLD)} of {len(path)}"
                 for path in learnt.values()
             ],
-            "gradient steps until the median is": [
+            "gradient steps until the median is across": [
                 choice_curves.first_step(path, steps, THRESHOLD)
                 for path in learnt.values()
             ],
@@ -221,7 +221,7 @@ $\frac{\partial r}{\partial a} \nabla a$, and the reward is flat on either side 
 jump. Of <<networks:,d>> networks with random weights (<<winning_share:.0%>> of which
 win) <<zero_share:.1%>> had a gradient that was exactly zero; the derivative of their
 output was zero for <<own_zero_share:.1%>>. At the jump itself there is no derivative,
-but no network ever stands on it.
+but a network would have to hit it exactly.
 
 **Noise smooths what cannot be differentiated.** If the network's output is the mean
 $\mu$ of a policy, the *expected* reward is smooth. For a Gaussian policy with standard
