@@ -1,22 +1,36 @@
 """The claim on rewards, first values and targets: its instruments, and a tiny run."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import tiny
 
 from pgvq.claims import reward_numbers
 from pgvq.claims.reward_and_targets import ENV, measure, reward_and_targets
 from pgvq.claims.reward_environment import PaidPong, paid_by, paid_share
-from pgvq.claims.reward_runs import REWARDS, Runs, Sizes, actor_critics, dqns
+from pgvq.claims.reward_runs import (
+    REWARDS,
+    Runs,
+    Sizes,
+    actor_critics,
+    dqns,
+    pivoted,
+    train,
+)
 from pgvq.envs import Pong, evaluation_env, vector_reset, vector_step
+from pgvq.experiment import Experiment
 from pgvq.networks import MLP
+from pgvq.study import Finding, measured
 from pgvq.study import found as read_back
-from pgvq.study import measured
 from pgvq.study_page import filled
 from pgvq.types import InputError
 
 KEY = jax.random.key(0)
+
+pytestmark = pytest.mark.usefixtures("light_compilation")
 
 
 @pytest.mark.parametrize("reward", ["hit", "score", "game"])
@@ -147,6 +161,60 @@ def test_expectations_follow_what_was_measured():
     ]  # fmt: skip
 
 
+def test_the_page_and_its_figures_are_made_from_the_finding_alone(tmp_path):
+    """Runs made by hand: all that text and figures ask for is kept, and read back."""
+    names = ("hits", "points", "the game's end")
+    starts = dict.fromkeys(("as usual", "optimistic", "averaged", "none"), HIGH)
+    paid = dict(zip(names, (LOW, HIGH, NONE), strict=True))
+    runs = {"actor-critic": made(paid), "DQN": made(paid | starts)}
+    found = reward_numbers.numbers(runs, DENSE)
+    sizes = {"seeds": 3, "games": 2, "max_game_steps": 9}
+    steps = {"actor_critic_steps": 2e5, "dqn_steps": 1e5}
+    finding = Finding(
+        numbers=found | sizes | steps,
+        tables=reward_numbers.tables(runs, DENSE),
+        expectations=reward_numbers.expectations(runs, found),
+    )
+    claim = dataclasses.replace(reward_and_targets, measure=lambda say: finding)
+    measured(claim, tmp_path, print)
+    files = claim.draw(read_back(tmp_path), tmp_path)
+    assert {file.name for file in files if file.suffix == ".png"} == {
+        "rewards.png", "starts.png", "targets.png"
+    }  # fmt: skip
+    page = filled(claim, read_back(tmp_path), "pictures")
+    assert "<<" not in page
+    assert "(not known)" not in page
+    assert page.count("- Measured so") + page.count("contradicts it") == 13
+    assert "| points | 10 | +11.0 [+10.0, +12.0] | +11.0 [+10.0, +12.0] |" in page
+
+
+def test_runs_are_evaluated_at_their_points_and_watched_between():
+    """On an easy environment, with two variants in one program."""
+    agent = tiny("pqn", torso=MLP(()))
+    experiment = Experiment(
+        name="easy",
+        algorithms={"a": agent, "b": agent.replace(initial_value=1.0)},
+        steps=6 * agent.steps_per_iteration,
+        seeds=2,
+        evaluations=2,
+        games=3,
+        max_game_steps=8,
+    )
+    said: list[str] = []
+    runs = train({"easy": experiment}, 3, said.append)["easy"]
+    assert said[1:] == ["easy: a, b (1 of 1 programs)"]
+    assert runs.variants == ["a", "b"]
+    for variant in runs.variants:
+        steps, scores = runs.curve(variant)
+        assert steps.tolist() == [experiment.steps_at(agent, i) for i in (0, 3, 6)]
+        assert scores.shape == (2, 3)
+    # Parts of the training end after 2, 4 and 6 iterations, an evaluation is after 3.
+    values = {v: pivoted(runs.metrics, v, "q_mean") for v in runs.variants}
+    steps = [experiment.steps_at(agent, i) for i in (2, 3, 4, 6)]
+    assert values["b"][0].tolist() == steps
+    assert (values["b"][1][:, 0] > values["a"][1][:, 0] + 0.5).all()
+
+
 TINY = Sizes(
     seeds=3,
     actor_critic_steps=2_048,
@@ -160,16 +228,12 @@ SMALL = {"warmup_steps": 256, "capacity": 512, "torso": MLP((8,)), "batch_size":
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("light_compilation")
-def test_a_tiny_measurement_makes_a_whole_page(tmp_path):
+def test_a_tiny_measurement_finds_what_holds_of_any(tmp_path):
     said: list[str] = []
-    claim = reward_and_targets
     env = PaidPong(num_actions=3, points_to_win=1)
     finding = measure(said.append, env=env, sizes=TINY, settings=SMALL, played=(8, 200))
-    finding = measured(_only(claim, finding), tmp_path, said.append)
-    assert len(said) >= 5
-    scores = finding.tables["scores"]
-    counts = scores.groupby(["method", "variant"]).size()
+    assert len(said) == 5
+    counts = finding.tables["scores"].groupby(["method", "variant"]).size()
     assert len(counts) == 3 + 7
     assert set(counts) == {3 * 3}
     assert finding.numbers["before"] < 0
@@ -178,17 +242,7 @@ def test_a_tiny_measurement_makes_a_whole_page(tmp_path):
     first = values[values.agent_steps == values.agent_steps.min()]
     by_start = first.groupby("variant").q_mean.mean()
     assert by_start["optimistic"] - by_start["points"] == pytest.approx(1.0, abs=0.4)
-    files = claim.draw(read_back(tmp_path), tmp_path)
-    assert {file.name for file in files if file.suffix == ".png"} == {
-        "rewards.png", "starts.png", "targets.png"
-    }  # fmt: skip
-    page = filled(claim, finding, "pictures")
-    assert "<<" not in page
-    assert page.count("Measured so") + page.count("contradicts") == 13
-
-
-def _only(claim, finding):
-    """The claim, with a measurement that is done already."""
-    import dataclasses
-
-    return dataclasses.replace(claim, measure=lambda say: finding)
+    claim = dataclasses.replace(reward_and_targets, measure=lambda say: finding)
+    measured(claim, tmp_path, said.append)
+    assert len(claim.draw(read_back(tmp_path), tmp_path)) == 6
+    assert "<<" not in filled(claim, read_back(tmp_path), "pictures")
