@@ -76,19 +76,8 @@ def dots(moments: pd.DataFrame, policy: str, color: str, name: str = "") -> Curv
 
 def draw_smoothing(finding: Finding, folder: Path) -> list[Path]:
     """How far a smoothed reward is felt, and where its optimum lies."""
-    slopes = finding.tables["slopes"]
     t = np.geomspace(0.005, 2, 200)
-    felt = []
-    shades = ("Q-learning dark", "Q-learning", "Q-learning light", "other light")
-    distances = sorted(slopes.distance.unique())
-    for distance, shade in zip(distances, shades, strict=True):
-        color = COLORS[shade]
-        exact = choice_exact.smoothed_slope(THRESHOLD - distance, t)
-        rows = slopes[(slopes.distance == distance) & (slopes.slope > 0)]
-        felt += [
-            Curve(f"{distance:g} away", t, exact, color=color),
-            Curve("", rows.temperature, rows.slope, color=color, dashes="", marker="o"),
-        ]
+    felt = slope_curves(finding.tables["slopes"], t)
     best = choice_exact.smoothed_optimum(t, COST)
     found = finding.tables["optima"]
     earned = np.where(best > THRESHOLD, 1.0, -1.0) - COST * best
@@ -137,6 +126,21 @@ def draw_smoothing(finding: Finding, folder: Path) -> list[Path]:
         "autodiff in single precision (first), and where backpropagation of the "
         "smoothed reward ends, one network per temperature (the other two).",
     )
+
+
+def slope_curves(slopes: pd.DataFrame, temperatures: np.ndarray) -> list[Curve]:
+    """Of each distance the closed form along `[K]` temperatures, and autodiff's."""
+    shades = ("Q-learning dark", "Q-learning", "Q-learning light", "other light")
+    curves = []
+    for distance, shade in zip(sorted(slopes.distance.unique()), shades, strict=True):
+        color = COLORS[shade]
+        exact = choice_exact.smoothed_slope(THRESHOLD - distance, temperatures)
+        rows = slopes[(slopes.distance == distance) & (slopes.slope > 0)]
+        curves += [
+            Curve(f"{distance:g} away", temperatures, exact, color=color),
+            Curve("", rows.temperature, rows.slope, color=color, dashes="", marker="o"),
+        ]
+    return curves
 
 
 def draw_learning(finding: Finding, folder: Path) -> list[Path]:
