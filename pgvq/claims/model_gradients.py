@@ -74,7 +74,8 @@ def backpropagated_credit(
     """
 
     def rewards_of(noise: Array) -> tuple[Array, Array]:
-        return unrolled(step, act, params, start, noise, key)[::-1]
+        obs, rewards = unrolled(step, act, params, start, noise, key)
+        return rewards, obs
 
     rewards, pull, obs = jax.vjp(rewards_of, noise, has_aux=True)
     credits = jax.vmap(lambda row: pull(row)[0])(weights)

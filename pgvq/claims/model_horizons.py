@@ -1,7 +1,7 @@
 """Gradients of a policy of the smooth Pong, over horizons, from games of its own."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from pgvq.claims.model_gradients import (
     mean_gradients,
     score_credit,
 )
-from pgvq.envs import SmoothPong
+from pgvq.envs import SmoothPong, SmoothPongParams
 from pgvq.rollout import init_world, rollout
 from pgvq.types import Key, Params, PyTree
 
@@ -34,7 +34,15 @@ class Gradients(NamedTuple):
     zero: Array  # [B] share of exact 0 in the longest horizon's backpropagated credits
 
 
-def game_step(params: Any) -> Step:
+def contacts(temperature: Array) -> SmoothPongParams:
+    """The game's parameters with contacts of this temperature, pixels."""
+    return SmoothPongParams(
+        max_steps_in_episode=GAME.max_agent_steps,
+        temperature=cast(float, temperature),  # a tracer, while it is compiled
+    )
+
+
+def game_step(params: SmoothPongParams) -> Step:
     """The smooth game, one point and no automatic reset: once over it pays nothing."""
 
     def step(
@@ -92,7 +100,7 @@ def sample_gradients(
 
     def batch(row: tuple[Array, Key]) -> Gradients:
         temperature, key = row
-        step = game_step(GAME.default_params.replace(temperature=temperature))
+        step = game_step(contacts(temperature))
         key_start, key_noise, key_game = jax.random.split(key, 3)
         start = met_in_play(act, params, deviation, key_start, games)
         noise = deviation * jax.random.normal(key_noise, (games, length))

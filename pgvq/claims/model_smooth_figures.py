@@ -74,6 +74,8 @@ def learning_curve(name: object, rows: pd.DataFrame) -> Curve:
 def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
     """Variance, bias and direction of both gradients over the horizon."""
     n, table = finding.numbers, finding.tables["horizons"]
+    # Bars of the longest horizons may be long beyond all reading: they are cut.
+    reach = 2 * float(table[table.estimator == SCORE_FUNCTION].along_high.max())
     parts = [
         Panel(
             "Noise: variance of one game's gradient",
@@ -90,6 +92,7 @@ def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
             horizon_curves(table, "along", marker="o"),
             x_log=True,
             lines={"nothing": 0.0},
+            y_limits=(-reach, reach),
         ),
         Panel(
             f"Both: direction of one estimate, {n['games']:.0f} games",
@@ -106,10 +109,11 @@ def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
         "Two estimates of one gradient, from the same games of a policy with noise",
         parts,
         f"{n['batches'] * n['games']:,.0f} games of the policy that seed 0 has after "
-        f"{n['halfway']:,.0f} agent steps. Bands: 95 % bootstrap intervals; bars: 1.96 "
-        "standard errors. The long-horizon gradient is the score function's, for "
-        f"{n['longest']:.0f} agent steps, from games of its own.",
-        columns=3,
+        f"{n['halfway']:,.0f} agent steps, with Gaussian noise of deviation "
+        f"{n['deviation']:g} on its speeds. Bands: 95 % bootstrap intervals; bars: "
+        "1.96 standard errors, cut where they leave the panel. The long-horizon "
+        f"gradient is the score function's for {n['longest']:.0f} agent steps, from "
+        "games of its own.",
     )
 
 

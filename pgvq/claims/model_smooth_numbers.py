@@ -5,6 +5,7 @@ import pandas as pd
 
 from pgvq.claims.model_smooth_runs import (
     BACKPROPAGATION,
+    DEVIATION,
     STRETCH,
     Measured,
     Sizes,
@@ -36,6 +37,7 @@ def finding(measured: Measured, refusals: pd.DataFrame, sizes: Sizes) -> Finding
         "batches": sizes.batches,
         "steps": sizes.stretches * STRETCH,
         "halfway": measured.halfway,
+        "deviation": DEVIATION,
         "refused": float(refusals.refused.mean()),
         "hard_zero": measured.hard_zero,
         "soft_zero": float(np.mean(measured.gradients.zero)),
@@ -49,7 +51,7 @@ def finding(measured: Measured, refusals: pd.DataFrame, sizes: Sizes) -> Finding
     return Finding(
         numbers=numbers,
         tables={
-            "refusals": refusals[["derivative_of", "answer"]],
+            "refusals": refusals.drop(columns="refused"),
             "curves": curve_table(measured),
             "speed": speed_table(measured),
             "horizons": horizons,

@@ -13,15 +13,14 @@ from jax import Array
 from pgvq.algorithms import REINFORCE, ActorCritic
 from pgvq.claims.model_horizons import Gradients, sample_gradients
 from pgvq.claims.model_policies import ANALYTIC, play_with, speed
-from pgvq.claims.model_training import Trained, side_by_side, train
+from pgvq.claims.model_training import Trained, compiled, halfway, side_by_side, train
 from pgvq.envs import Pong, SmoothPong, as_button
 from pgvq.rollout import Games
 from pgvq.study import Say
-from pgvq.types import InputError, Params
+from pgvq.types import InputError
 
 BACKPROPAGATION = "backpropagation"
 STRETCH = 8192  # agent steps between two points of a curve: REINFORCE's rollout
-HALFWAY = -0.5  # mean return, points; the policy that gets there is looked at closely
 DEVIATION = 0.3  # of the noise on its actions meanwhile, in full speeds
 EXACT = Pong(num_actions=3, observation="motion")
 
@@ -41,7 +40,7 @@ class Measured(NamedTuple):
     """What came of it."""
 
     curves: dict[str, np.ndarray]  # by algorithm, [S, K] mean return, points
-    halfway: int  # agent steps of the policy whose gradients are below
+    halfway: int  # agent steps of the policy whose gradients follow
     gradients: Gradients  # with soft contacts
     hard_zero: float  # share of exact zeros with hard ones
     exact: np.ndarray  # [S, G] scores of complete exact games
@@ -55,7 +54,9 @@ def measure_runs(say: Say, sizes: Sizes) -> Measured:
     keys = jax.random.split(jax.random.key(4), len(temperatures))
     last_key = jax.random.key(5)
     policy = jax.eval_shape(ANALYTIC.init, last_key).learner.params
-    policies = jax.eval_shape(lambda p: _repeated(p, sizes.seeds), policy)
+    policies = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((sizes.seeds, *x.shape), x.dtype), policy
+    )
 
     say("compiling five programs (1 of 4)")
     sample = partial(sample_gradients, speed, sizes.horizons, sizes.games, DEVIATION)
@@ -110,12 +111,6 @@ def training(sizes: Sizes) -> dict[str, Callable[[Array], Trained]]:
     return {name: partial(run, algorithm) for name, algorithm in algorithms.items()}
 
 
-def halfway(curve: np.ndarray) -> int:
-    """The first of `[K]` points that is above `HALFWAY`; the last where none is."""
-    above = np.flatnonzero(curve > HALFWAY)
-    return int(above[0]) if len(above) else len(curve) - 1
-
-
 def refusals() -> pd.DataFrame:
     """What asking for the derivative of the exact game's reward is answered."""
     state = EXACT.reset(jax.random.key(0))[1]
@@ -137,12 +132,3 @@ def refusals() -> pd.DataFrame:
             answer, refused = f"`{type(error).__name__}`: {first}", True
         rows.append({"derivative_of": what, "answer": answer, "refused": refused})
     return pd.DataFrame(rows)
-
-
-def compiled(function: Callable[..., Any], *like: Any) -> Callable[..., Any]:
-    """A program for arguments of these shapes."""
-    return jax.jit(function).lower(*like).compile()
-
-
-def _repeated(params: Params, count: int) -> Params:
-    return jax.tree.map(lambda leaf: jnp.stack([leaf] * count), params)

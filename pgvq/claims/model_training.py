@@ -6,10 +6,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import ArrayLike
 
 from pgvq.lane import TRAINING, seed_key
 from pgvq.types import Params
+
+HALFWAY = (
+    -0.5
+)  # points, mean return: from random play's -0.86, half of the way to level
 
 
 class Trained(NamedTuple):
@@ -48,6 +54,12 @@ def train(algorithm: Any, seed: Array, stretches: int, iterations: int) -> Train
     return jax.lax.scan(stretch, start, length=stretches)[1]
 
 
+def halfway(returns: ArrayLike) -> int:
+    """The first of `[K]` points above `HALFWAY`; the last where none is."""
+    above = np.flatnonzero(np.asarray(returns) > HALFWAY)
+    return int(above[0]) if len(above) else np.size(returns) - 1
+
+
 def side_by_side(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """The results of `jobs` by name, run in a thread each.
 
@@ -59,3 +71,8 @@ def side_by_side(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
         return {
             name: jax.block_until_ready(job.result()) for name, job in running.items()
         }
+
+
+def compiled(function: Callable[..., Any], *like: Any) -> Callable[..., Any]:
+    """A program for arguments of these shapes."""
+    return jax.jit(function).lower(*like).compile()

@@ -17,8 +17,8 @@ TEXT = r"""
 would backpropagation be enough?
 
 The exact Pong leaves nothing to differentiate: actions are whole numbers, and who
-wins a point is decided by comparing whole numbers. This is what JAX answers when it
-is asked for the derivative of the reward:
+wins a point is decided by comparing whole numbers. This is the answer when
+the derivative of the reward is asked for:
 
 <<table:refusals>>
 
