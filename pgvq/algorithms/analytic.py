@@ -72,7 +72,7 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
     horizon: int = static(16, "agent steps that are backpropagated through, H")
     torso: nn.Module = static(Torso(), "network below the policy's head")
     discount: float = leaf(0.99, "gamma, per agent step")
-    learning_rate: float = leaf(3e-3, "of Adam")
+    learning_rate: float = leaf(2e-3, "of Adam")
     noise: float = leaf(
         0.1, "deviation of what is added to the policy's output while learning"
     )

@@ -51,8 +51,9 @@ class SmoothPong(environment.Environment[SmoothPongState, SmoothPongParams]):
         speed, +1 down. "buttons": 0 stay, 1 up, 2 down, as the exact game with
         `num_actions=3`, for algorithms that choose.
     frame_skip: frames per agent step. Rewards add up.
-    temperature: of the contacts. A ball that many pixels inside the paddle's end is
-        returned to 73 %, one that many outside to 27 %. 0 is the exact game's hard one.
+    temperature: of contacts and the knob's stops. A ball that many pixels inside the
+        paddle's end is returned to 73 %, one that many outside to 27 %. 0 is the exact
+        game's hard contact.
     max_agent_steps: cap on a point, agent steps; a rally takes 60 from hit to hit.
     transition_gradients: whether `step` lets gradients into the next state and
         observation; `with_transition_gradients()` turns it on.

@@ -3,7 +3,8 @@
 Court, sizes, speeds, serve and the paddle's lag are those of `pong_rules`; what the
 console decides by comparing integers is here a number that derivatives pass through:
 
-    paddle      its speed is any number in [-1, 1] of the exact one's
+    paddle      its speed is any number in [-1, 1] of the exact one's; the knob's two
+                stops give way by a few pixels
     contact     the ball is returned to the degree h = σ((half height - |offset|) / τ),
                 τ the temperature in pixels; τ = 0 is the hard contact
     deflection  the returned ball's vertical speed is 3 tanh(offset / 9) pixels a frame
@@ -104,7 +105,7 @@ def advance(
     """One frame, and the points [...] that it pays.
 
     `speed` [...] is the paddle's, -1 up at full speed to +1 down; `temperature` [] is
-    that of the contacts in pixels, 0 for hard ones.
+    that of contacts and stops in pixels, 0 for hard ones.
     """
     reward, court = _contact(court, temperature)
     court = _move_ball(court)
@@ -112,8 +113,7 @@ def advance(
     heading = jnp.where(court.timer > 0, 0, court.y)
     step = jnp.clip(heading - court.enemy, -ENEMY_PIXELS, ENEMY_PIXELS)
     serves = court.timer == 1
-    knob = court.knob + PADDLE_PIXELS * speed
-    knob = jnp.clip(knob, PLAYER_TOP, PLAYER_BOTTOM)
+    knob = stopped(court.knob + PADDLE_PIXELS * speed, temperature)
     court = court._replace(
         enemy=jnp.where(serves, SERVE_Y, court.enemy + step),
         knob=knob,
@@ -131,6 +131,21 @@ def returned(offset: Array, half: float, temperature: Array | float) -> Array:
     # The division is safe on the branch that is not taken as well, for gradients.
     degree = jax.nn.sigmoid(margin / jnp.where(soft, temperature, 1))
     return jnp.where(soft, degree, jnp.where(margin >= 0, 1, 0))
+
+
+def stopped(knob: Array, temperature: Array | float) -> Array:
+    """The knob [...] between its two stops, which give way by twice the temperature.
+
+    At a hard stop, however far the policy pushes, nothing changes: no gradient would
+    ever tell it to turn round.
+    """
+    width = 2 * temperature
+    soft = width > 0
+    safe = jnp.where(soft, width, 1)
+    over = safe * jax.nn.softplus((knob - PLAYER_BOTTOM) / safe)
+    under = safe * jax.nn.softplus((PLAYER_TOP - knob) / safe)
+    hard = jnp.clip(knob, PLAYER_TOP, PLAYER_BOTTOM)
+    return jnp.where(soft, knob - over + under, hard)
 
 
 def is_over(court: SmoothCourt) -> Array:

@@ -23,6 +23,7 @@ from pgvq.envs.smooth_pong_rules import (
     observe,
     returned,
     serve,
+    stopped,
 )
 from pgvq.types import InputError
 
@@ -161,6 +162,22 @@ def test_without_a_temperature_a_contact_is_a_hit_or_a_miss():
     np.testing.assert_allclose(
         returned(offset, 9.0, 1e-3), returned(offset, 9.0, 0.0), atol=1e-6
     )
+
+
+def test_the_knobs_stops_give_way_and_tell_a_policy_to_turn_round():
+    """At a stop by 4 ln 2 pixels with a temperature of 2; far from both not at all."""
+    given = stopped(jnp.array([38.0, 60.0, 120.0, 204.0]), 2.0)
+    give = 4 * math.log(2)
+    expected = [38 + give, 60 + 4 * math.log1p(math.exp(-5.5)), 120, 204 - give]
+    np.testing.assert_allclose(given, expected, atol=2e-5)
+    beyond = jnp.array([20.0, 30.0, 120.0, 210.0])
+    np.testing.assert_array_equal(stopped(beyond, 0.0), [38, 38, 120, 204])
+
+    def slope(temperature):
+        return jax.grad(lambda knob: stopped(knob, temperature).sum())(beyond)
+
+    np.testing.assert_array_equal(slope(0.0), [0, 0, 1, 0])
+    assert (slope(2.0) > 0.01).all()
 
 
 # Gradients
