@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from pgvq import plotting_style as style
 from pgvq.types import InputError
 
-_WIDTH, _LEFT, _RIGHT = 10.5, 1.55, 1.0  # inches
-_TOP, _FRAMES, _GAP, _STRIP, _AXIS = 0.8, 1.35, 0.45, 0.36, 0.55
+_WIDTH, _LEFT, _RIGHT = 10.5, 1.55, 1.2  # inches
+_TOP, _FRAMES, _GAP, _STRIP, _AXIS = 1.0, 0.95, 0.45, 0.36, 0.55
 _COLORS = "PuOr_r"  # orange: more of that; purple: less of it
 GLYPHS = {-1: "▲", 0: "·", 1: "▼"}
 
@@ -38,7 +38,7 @@ def credit_strips(
     strips: Sequence[Strip],
     events: Mapping[str, int],
     caption: str,
-    pictures: int = 9,
+    pictures: int = 8,
 ) -> list[Path]:
     """Draw strips of weights below frames of the rally; returns the files written.
 
@@ -174,7 +174,7 @@ def _draw_frames(
         axes.imshow(frames[index][30:198], aspect="auto", interpolation="nearest")
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(f"{steps[index]:+d}".replace("-", "−"), size=8, pad=2)
+        axes.set_title(f"{steps[index]}".replace("-", "−"), size=8, pad=2)
         line = ConnectionPatch(
             (0.5, 0.0), (float(steps[index]), 1.0), "axes fraction", "data",
             axesA=axes, axesB=strip, color=style.FAINT, linewidth=0.8, zorder=0,

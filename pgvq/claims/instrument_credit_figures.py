@@ -98,6 +98,10 @@ def panel(
                 color=color,
             )
         )
-    x_label = "agent steps after the hit" if event == "hit" else "agent steps"
+    x_label = (
+        "agent steps after the hit"
+        if event == "hit"
+        else "agent steps before the point"
+    )
     lines = {} if column == "size" else {"no say": 0.0}
     return Panel(title, x_label, y_label, curves, lines=lines)

@@ -25,7 +25,7 @@ from pgvq.types import InputError, PyTree
 DISCOUNT = 0.99  # the same for all, so that they weigh the same future
 PONG = Pong(episode="point", num_actions=3)
 METHODS = ("REINFORCE", "actor-critic", "Q-learning")
-SHOWN = 48  # agent steps before a point
+SHOWN = 64  # agent steps before a point
 AROUND = {"hit": (32, 12), "won": (SHOWN - 1, 0), "lost": (SHOWN - 1, 0)}
 MOVES = np.array([0, -1, 1])  # of the three actions: none, up, down
 
@@ -119,7 +119,7 @@ def chosen_rally(game: Played) -> tuple[int, int]:
     points = np.argwhere(game.won)
     for point, row in zip(points, hits, strict=True):
         found = np.flatnonzero(row == 1)
-        late = len(found) and SHOWN // 3 <= found[0] < SHOWN - 8
+        late = len(found) and SHOWN // 4 <= found[0] < SHOWN - 8
         if late and not np.isnan(row).any():
             return int(point[0]), int(point[1])
     raise InputError(
@@ -139,9 +139,9 @@ def true_weights(
     """The rally and a sample of steps, each with the truth and the three weights."""
     end, env = rally
     times = np.arange(end - SHOWN + 1, end + 1)
-    # Steps of complete rallies whose ball is in play: elsewhere no choice matters yet.
-    live = np.asarray(game.recording.env_state.court.timer) == 0
-    pool = np.argwhere(live & ~np.isnan(game.weights["REINFORCE"]))
+    # Of complete rallies, while the ball flies towards the agent: it has to choose.
+    vx = game.recording.batch.obs[..., PONG.feature_names.index("ball_vx")]
+    pool = np.argwhere((vx > 0) & ~np.isnan(game.weights["REINFORCE"]))
     picked = np.random.default_rng(0).choice(len(pool), moments, replace=False)
     where = np.concatenate([np.stack([times, np.full(SHOWN, env)], 1), pool[picked]])
     chosen = jax.tree.map(lambda leaf: leaf[where[:, 0], where[:, 1]], game.recording)

@@ -28,7 +28,7 @@ from pgvq.diagnostics.exact import (
 from pgvq.losses import action_value, entropy, expected_value
 from pgvq.returns import lambda_returns
 from pgvq.rollout import init_world, rollout
-from pgvq.types import InputError, Key, Params, PyTree
+from pgvq.types import InputError, Key, Params, PyTree, Transition
 
 Measure = Callable[[Any, TrainState, Key], dict[str, Array]]  # one lane: named scalars
 
@@ -147,24 +147,29 @@ def over_estimation(
     world = init_world(env, params, key_world, num_envs)
     _, batch, _ = rollout(env, params, policy, world, key_play, max_steps)
 
-    flat = batch.next_obs.reshape(-1, *batch.next_obs.shape[2:])
-    onward = jax.tree.map(
-        lambda x: x.reshape(max_steps, num_envs, *x.shape[1:]),
-        values_of(algorithm, learner, flat),
-    )
-    reward = batch.reward
-    reward += algorithm.discount * (1.0 - batch.terminated) * onward.bonus
-    ends = batch.terminated, batch.truncated
-    obtained = lambda_returns(
-        reward, onward.state_value, *ends, algorithm.discount, 1.0
-    )
     ended = batch.terminated | batch.truncated
     before = jnp.cumsum(ended, axis=0) - ended  # episodes that ended before the step
     return Overestimation(
         estimated=batch.extras,
-        obtained=obtained,
+        obtained=_obtained(algorithm, learner, batch),
         counted=before < episodes,
-        bootstrapped=~_terminates(*ends),
+        bootstrapped=~_terminates(batch.terminated, batch.truncated),
+    )
+
+
+def _obtained(algorithm: RolloutAlgorithm, learner: Any, batch: Transition) -> Array:
+    """Discounted returns `[T, N]` of a rollout, with what is paid beside the reward."""
+    shape = batch.reward.shape
+    flat = batch.next_obs.reshape(-1, *batch.next_obs.shape[2:])
+    onward = values_of(algorithm, learner, flat)
+    going = algorithm.discount * (1.0 - batch.terminated)
+    return lambda_returns(
+        batch.reward + going * onward.bonus.reshape(shape),
+        onward.state_value.reshape(shape),
+        batch.terminated,
+        batch.truncated,
+        algorithm.discount,
+        1.0,
     )
 
 

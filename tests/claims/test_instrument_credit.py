@@ -36,15 +36,17 @@ def test_the_hit_that_won_is_the_last_of_a_rally_that_was_won():
 
 
 def test_windows_are_in_standard_deviations():
-    game = played(hits=[5], won=[60], lost=[], length=61)
+    game = played(hits=[5], won=[70], lost=[], length=71)
     rows = game.around("REINFORCE", "won")
-    assert rows.shape == (1, 48)
-    np.testing.assert_allclose(np.diff(rows[0]), 1 / np.arange(61.0).std())
+    assert rows.shape == (1, 64)
+    np.testing.assert_allclose(np.diff(rows[0]), 1 / np.arange(71.0).std())
 
 
 def test_a_rally_is_shown_if_it_is_long_enough_and_its_hit_stands_in_the_middle():
-    game = played(hits=[10, 75], won=[20, 90, 140], lost=[], length=141)
-    assert chosen_rally(game) == (90, 0)
+    """The first is too short, the next has its hit too early, the third too late."""
+    won = [20, 100, 180, 260, 340]
+    game = played([10, 40, 177, 230, 310], won, lost=[], length=341)
+    assert chosen_rally(game) == (260, 0)
     with pytest.raises(InputError, match="of 1 points won none"):
         chosen_rally(played(hits=[3], won=[20], lost=[], length=30))
 

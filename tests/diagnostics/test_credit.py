@@ -20,7 +20,7 @@ from pgvq.diagnostics.credit import (
     true_advantage,
 )
 from pgvq.diagnostics.exact import action_values_of, outcomes
-from pgvq.envs import LeftOrRight, random_mdp
+from pgvq.envs import FiniteMDP, LeftOrRight, random_mdp
 from pgvq.networks import MLP
 from pgvq.types import InputError
 
@@ -104,7 +104,9 @@ def test_the_true_advantage_against_the_exact_one():
     """A random world, an epsilon-greedy table: within 4 standard errors, everywhere."""
     q_values = np.random.default_rng(0).normal(size=(4, 2))
     algorithm, state = table_of(q_values, epsilon=0.4)
-    mdp = random_mdp(0, 4, 2, termination=0.3, max_agent_steps=1000)
+    # Every step pays, so that one more after the end would count.
+    tables = random_mdp(0, 4, 2, termination=0.4).tables
+    mdp = FiniteMDP(tables[0], tables[1] + 1.5, tables[2], 1000)
     algorithm = algorithm.replace(env=mdp)
     greedy = np.eye(2)[q_values.argmax(axis=1)]
     policy = 0.6 * greedy + 0.4 / 2
