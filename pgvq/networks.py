@@ -134,8 +134,8 @@ def with_first_values(
         )
 
     def scaled(kernel: Array) -> Array:
-        # XLA would merge the factor into the initialiser's own and round otherwise,
-        # so where nothing is to change it is left out.
+        # Without a change there is no factor either: a compiler that merged it with
+        # the initialiser's own could round otherwise.
         same = jnp.equal(scale, SMALL_SCALE)
         return jnp.where(same, kernel, kernel * (scale / SMALL_SCALE))
 

@@ -55,7 +55,7 @@ def draw_rewards(finding: Finding, folder: Path) -> list[Path]:
     return panels(
         folder / "rewards",
         "What must Pong pay for, so that it can be learnt?",
-        "Score in complete games to 21, greedy play, by what training paid for",
+        "Score in games to 21, greedy play, by what training paid for",
         parts,
         caption(finding),
     )
