@@ -25,7 +25,7 @@ def measure(
     say: Say,
     steps: Sequence[float] = (0, 1e5, 5e5),
     samples: int = 96,
-    reference_samples: int = 384,
+    reference_samples: int = 640,
     agent: PolicyGradient | None = None,
     **settings: Any,
 ) -> Finding:
@@ -157,13 +157,13 @@ followed. The one-step actor-critic takes $r + \gamma V(s') - V(s)$: little
 chance, but what the critic $V$ does not know is lost. In between, $\lambda$ mixes
 returns of all lengths. Here the reference for $g$ comes from complete returns in
 <<reference_steps:,.0f>> agent steps per point of training, with no edges and nothing
-bootstrapped. An estimate $\hat g$ from $n$ agent steps has as much noise as signal
-where
+bootstrapped. The noise of an estimate $\hat g$ falls with the $n$ agent steps that it
+is made from, and
 
-$$n = \frac{n \, \operatorname{tr} \operatorname{Cov}(\hat g)}{|\mathbb{E} \hat g|^2}$$
+$$B = \frac{n \, \operatorname{tr} \operatorname{Cov}(\hat g)}{|\mathbb{E} \hat g|^2}$$
 
-and the right-hand side does not depend on $n$: it is the *noise scale*, and its inverse
-is the signal to noise that each agent step buys.
+does not depend on $n$: from $B$ agent steps an estimate has as much noise as signal.
+This is its *noise scale*; $1/B$ is the signal to noise that each agent step buys.
 
 <<figure:lambda|Bias, signal to noise and direction of actor-critic's gradient, against
 lambda, at three points of training>>
@@ -183,7 +183,9 @@ How many agent steps it takes until signal equals noise:
 <<table:noise>>
 
 "Signal" is the estimator's own mean here, whichever way it points: a critic that is
-wrong can be wrong with very little noise. REINFORCE's estimates are made of whole
+wrong can be wrong with very little noise. And an advantage is a small difference
+between the values of neighbouring states, so that a critic may know the values well
+and not the advantages. REINFORCE's estimates are made of whole
 rollouts of 256 agent steps in 32 games, actor-critic's of 16 steps, PPO's first step of
 a minibatch. One estimate of the default actor-critic, from <<rollout:,.0f>> agent
 steps, has a cosine of <<default_cosine:.2f>> with the reference after
@@ -196,7 +198,7 @@ that it is made from>>
 
 This second picture says which estimator to choose for a batch of a given size. To the
 left noise decides and to the right bias: where a line levels off below 1, more games do
-not help.
+not help. (How sure the levels on the right are, say the intervals of the first table.)
 
 **Expected beforehand, and found:**
 

@@ -11,11 +11,11 @@ from pgvq.diagnostics.gradient_statistics import cosine_at
 from pgvq.plotting_panels import COLORS, Curve, Panel, panels
 from pgvq.study import Finding
 
-ACTOR_CRITIC = "actor-critic, {:g}"
+ACTOR_CRITIC = "actor-critic, λ = {:g}"
 DEFAULT, ONE_STEP, N_STEP = (ACTOR_CRITIC.format(x) for x in (0.95, 0.0, 1.0))
 NAMES = [ACTOR_CRITIC.format(lambda_) for lambda_ in LAMBDAS]
 SHADES = ("policy gradient light", "policy gradient", "policy gradient dark")
-SIZES = np.geomspace(500, 1e8, 60)  # agent steps of an estimate
+SIZES = np.geomspace(500, 1e7, 60)  # agent steps of an estimate
 COMPARED = {
     ONE_STEP: ("one-step actor-critic", COLORS["other light"]),
     DEFAULT: ("actor-critic, λ=0.95", COLORS["policy gradient"]),
@@ -51,7 +51,8 @@ def draw(finding: Finding, folder: Path) -> list[Path]:
         [size_panel(frame, point) for point in (points[0], points[-1])],
         caption(finding.numbers)
         + " Lines follow from the measured bias and noise; dots are estimates measured "
-        "at the algorithm's own size. A line that levels off below 1 is biased.",
+        "at the algorithm's own size. A line that levels off below 1 is biased, if the "
+        "table's interval says so too.",
     )
 
 

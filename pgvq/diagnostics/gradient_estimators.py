@@ -15,13 +15,17 @@ from jax import Array
 
 from pgvq.algorithms import PPO, REINFORCE, ActorCritic
 from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.algorithms.reinforce import BASELINES
 from pgvq.envs import vector_reset
 from pgvq.minibatches import shuffled_indices
 from pgvq.networks import ActorCritic as ActorCriticNetwork
 from pgvq.networks import RecurrentActorCritic
 from pgvq.types import InputError, Key, Params, Transition
 
+REINFORCES: dict[Any, str] = {
+    "none": "REINFORCE, no baseline",
+    "batch mean": "REINFORCE, batch mean",
+    "value network": "REINFORCE, value network",
+}
 LAMBDAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 1.0)
 
 Estimators = Mapping[str, PolicyGradient]
@@ -58,17 +62,17 @@ def standard_estimators(
         "memory_size": algorithm.memory_size,
     }
     found: dict[str, PolicyGradient] = {}
-    for baseline in BASELINES:
-        one = REINFORCE(baseline=baseline, **common)
-        # With a memory every critic stands on the policy's own torso.
-        if one.critic in ("none", algorithm.critic) or algorithm.memory_size:
-            found[f"REINFORCE, {baseline}"] = one
-    if algorithm.critic == "none":
-        found.pop("REINFORCE, value network", None)
-    else:
+    # REINFORCE's critic has a torso of its own; with a memory all share the policy's.
+    fits = algorithm.critic == "separate" or algorithm.memory_size
+    for baseline, name in REINFORCES.items():
+        if baseline != "value network" or (fits and algorithm.critic != "none"):
+            found[name] = REINFORCE(baseline=baseline, **common)
+    if algorithm.critic != "none":
         common["shared_torso"] = algorithm.critic == "shared"
         for lambda_ in lambdas:
-            found[f"actor-critic, {lambda_:g}"] = ActorCritic(lambda_=lambda_, **common)
+            found[f"actor-critic, λ = {lambda_:g}"] = ActorCritic(
+                lambda_=lambda_, **common
+            )
         found["PPO, first step"] = PPO(**common)
     if not isinstance(algorithm, REINFORCE | ActorCritic | PPO):
         found[type(algorithm).__name__] = algorithm

@@ -47,7 +47,10 @@ def test_every_estimator_is_measured_at_every_point(finding):
 def test_lambda_one_waits_longer_for_the_critic_than_lambda_zero(finding):
     """Before training the critic says 0: what differs is the rewards that are seen."""
     first = finding.tables["lab"].query("trained_steps == 0").set_index("estimator")
-    assert first.variance["actor-critic, 1"] > 2 * first.variance["actor-critic, 0"]
+    assert (
+        first.variance["actor-critic, λ = 1"]
+        > 2 * first.variance["actor-critic, λ = 0"]
+    )
 
 
 def test_the_page_has_a_place_for_everything(finding, tmp_path):

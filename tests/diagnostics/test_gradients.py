@@ -293,7 +293,11 @@ OWN = Own(env=MDP, num_envs=4, rollout_length=8, torso=MLP((4,)))
 
 def test_an_algorithm_of_ones_own_is_an_estimator():
     estimators = standard_estimators(OWN)
-    assert list(estimators) == ["REINFORCE, none", "REINFORCE, batch mean", "Own"]
+    assert list(estimators) == [
+        "REINFORCE, no baseline",
+        "REINFORCE, batch mean",
+        "Own",
+    ]
     check_estimators(OWN, estimators, OWN.init_learner(KEY, jnp.zeros(5)).params)
     assert steps_spent(estimators["Own"]) == 32
 
