@@ -21,6 +21,7 @@ from pgvq.torsos import MLP
 from pgvq.types import Key, Params
 
 SIZE = 13  # O, entries of an observation
+EPISODE = 16  # agent steps of an episode in a model
 FEATURES = (128, 128)  # widths of the network's layers
 
 
@@ -62,7 +63,7 @@ def predict(model: Model, obs: Array, action: Array) -> Prediction:
 class ModelParams(environment.EnvParams):
     """The model, and where its episodes start."""
 
-    max_steps_in_episode: int = 16  # an episode's length, agent steps
+    max_steps_in_episode: int = EPISODE
     model: Any = None  # `Model`
     starts: Any = None  # [M, O] observations
 

@@ -25,6 +25,7 @@ def finding(measured: Measured, sizes: Sizes) -> Finding:
         "matches": sizes.matches,
         "updates": sizes.updates,
         "gradients": sizes.batches * sizes.games,
+        "policy_steps": sizes.stretches * sizes.steps,
         "policy_updates": sizes.stretches * sizes.iterations,
         "shortest": sizes.horizons[0],
         "longest": sizes.horizons[-1],

@@ -41,8 +41,13 @@ class Sizes(NamedTuple):
     horizons: tuple[int, ...] = (4, 8, 16, 24, 32)  # agent steps
     seeds: int = 4  # policies through each model
     stretches: int = 10  # of a policy's training
-    iterations: int = 20  # of each stretch
+    steps: int = 20_480  # agent steps of each stretch
     matches: int = 64  # points that each policy plays
+
+    @property
+    def iterations(self) -> int:
+        """Of the algorithm in each stretch, one update each."""
+        return self.steps // ANALYTIC.steps_per_iteration
 
 
 class Learnt(NamedTuple):

@@ -17,16 +17,16 @@ TEXT = r"""
 would backpropagation be enough?
 
 The exact Pong leaves nothing to differentiate: actions are whole numbers, and who
-wins a point is decided by comparing whole numbers. This is the answer when
-the derivative of the reward is asked for:
+wins a point is decided by comparing whole numbers. This is the answer when the
+derivative of the reward is asked for:
 
 <<table:refusals>>
 
 Would the same rules in floats help? With hard contacts the ball is returned or it
 is not, and of the derivatives of a point's return with respect to the paddle's
-speeds <<hard_zero:.1%>> were exactly zero. So `SmoothPong` changes one thing: a
-ball that arrives $d$ pixels off the middle of a paddle of half height $h$ is
-returned *to the degree*
+speeds <<hard_zero:.1%>> were exactly zero. So `SmoothPong` makes the contacts soft
+(and the stops between which the paddle moves): a ball that arrives $d$ pixels off
+the middle of a paddle of half height $h$ is returned *to the degree*
 
 $$p = \sigma\left(\frac{h - |d|}{\tau}\right), \qquad \tau = 2 \text{ pixels},$$
 
