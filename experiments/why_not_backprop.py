@@ -13,20 +13,14 @@ from pgvq.study import Study
 
 INTRODUCTION = r"""
 A network that reads digits learns by backpropagation: the loss is a differentiable
-function of the
-weights, so the weights are moved down its gradient. Why can a network not learn Pong
-that way?
+function of the weights, and the weights are moved down its gradient. Why can a network
+not learn Pong that way? What is wanted is the gradient of the expected return,
 
-What is wanted is the gradient of the expected return,
-
-$$J(\theta) = \mathbb{E}_{a \sim \pi_\theta}[R(a)], \qquad
-\nabla_\theta J = \;?$$
+$$J(\theta) = \mathbb{E}_{a \sim \pi_\theta}[R(a)], \qquad \nabla_\theta J = \;?$$
 
 and between the weights $\theta$ and the return $R$ stands a game. The six sections
-below take the reasons
-that are usually given one at a time, and measure each. What was expected beforehand
-is listed under every
-section, with whether the measurement agrees.
+below take the reasons that are usually given one at a time, and measure each. What was
+expected beforehand stands at the end of each, with whether the measurement agrees.
 """
 
 CONCLUSION = r"""
@@ -42,10 +36,9 @@ CONCLUSION = r"""
 | unknown dynamics | a learned model, as far as it is right | model-based methods |
 
 Neither family needs the game to be differentiable. Policy gradients never ask how the
-reward depends on the action,
-only how the action depends on the weights, and pay with variance. Q-learning predicts
-the reward, which is
-regression, and pays with targets that move as it learns.
+reward depends on the action, only how the action's probability depends on the weights,
+and pay with variance. Q-learning predicts the reward, which is regression, and pays
+with targets that move as it learns.
 """
 
 study = Study(
