@@ -72,7 +72,7 @@ def learning_curve(name: object, rows: pd.DataFrame) -> Curve:
 
 
 def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
-    """Variance, bias and direction of both gradients over the horizon."""
+    """Noise, signal, bias and direction of both gradients over the horizon."""
     n, table = finding.numbers, finding.tables["horizons"]
     # Bars of the longest horizons may be long beyond all reading: they are cut.
     reach = 2 * float(table[table.estimator == SCORE_FUNCTION].along_high.max())
@@ -82,6 +82,14 @@ def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
             "horizon, agent steps",
             "total variance",
             horizon_curves(table, "variance", marker=""),
+            x_log=True,
+            y_log=True,
+        ),
+        Panel(
+            "Signal: length of the mean gradient",
+            "horizon, agent steps",
+            "length, less what noise adds",
+            horizon_curves(table, "norm", marker="o"),
             x_log=True,
             y_log=True,
         ),
@@ -118,14 +126,14 @@ def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
 
 
 def horizon_curves(table: pd.DataFrame, what: str, marker: str) -> list[Curve]:
-    """One curve of a column for each estimator, with its ends."""
+    """One curve of a column for each estimator, with its ends where it has some."""
     return [
         Curve(
             str(name),
             rows.horizon,
             rows[what],
-            rows[f"{what}_low"],
-            rows[f"{what}_high"],
+            rows.get(f"{what}_low"),
+            rows.get(f"{what}_high"),
             color=HUES[str(name)],
             marker=marker,
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from pgvq.claims.model_smooth_runs import (
     BACKPROPAGATION,
@@ -140,7 +141,7 @@ def horizon_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
         columns: dict[str, object] = {
             "estimator": name,
             "horizon": sizes.horizons,
-            "norm": np.linalg.norm(np.mean(rows, axis=0, dtype=float), axis=-1),
+            "norm": norms(rows),
         }
         for what, estimate in estimates.items():
             scale = sizes.games if what == "variance" else 1  # of a single game
@@ -149,6 +150,17 @@ def horizon_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
             columns[f"{what}_high"] = scale * estimate.high
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
+
+
+def norms(rows: ArrayLike) -> np.ndarray:
+    """Lengths of the mean gradients `[H]` of rows `[B, H, P]`, less what noise adds.
+
+    NaN where noise is longer than they are.
+    """
+    rows = np.asarray(rows, float)
+    noise = rows.var(0, ddof=1).sum(-1) / len(rows)
+    squares = np.square(rows.mean(0)).sum(-1) - noise
+    return np.sqrt(np.where(squares > 0, squares, np.nan))
 
 
 def variances_shown(horizons: pd.DataFrame) -> pd.DataFrame:

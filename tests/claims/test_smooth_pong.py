@@ -134,6 +134,12 @@ def test_without_noise_means_and_directions_are_exact():
     np.testing.assert_allclose(table.norm, [1, 2, 3] * 2)
 
 
+def test_lengths_are_those_without_noise():
+    rows = np.random.default_rng(0).normal([3.0, 0.0], 5.0, (40_000, 1, 2))
+    np.testing.assert_allclose(numbers.norms(rows), 3.0, rtol=0.02)
+    assert np.isnan(numbers.norms(np.array([[[1.0]], [[-1.0]]])))[0]
+
+
 def test_steps_are_medians_that_count_runs_which_never_get_there():
     curves = np.array([[-1.0, 0.5, 1.0], [-1.0, -1.0, 0.5], [-1.0, -1.0, -1.0]])
     steps, count = numbers.steps_of(curves, 0.0)
