@@ -199,11 +199,12 @@ agents, laid over each other, tell the rule:
 <<table:methods>>
 
 The agreement is the correlation of the weights with the true advantages of
-<<sampled:.0f>> choices, made by one agent while the ball flew towards it (intervals take
-the choices as independent). Of the variance of the true advantages <<truth_noise:.0%>>
-is the error of their own measurement, which lowers all correlations alike. Before a point
-that is won a weight above zero is thanks; about zero says that the choice did not matter.
-Q-learning was trained by its own play, and here judges that of the actor-critic.
+<<sampled:.0f>> choices, made by one agent while the ball flew towards it (intervals
+take the choices as independent). Of the variance of the true advantages
+<<truth_noise:.0%>> is the error of their own measurement, which lowers all correlations
+alike. Before a point that is won a weight above zero is thanks; about zero says that
+the choice did not matter. Q-learning was trained by its own play, and here judges that
+of the actor-critic.
 
 <<expectations>>
 """
