@@ -36,7 +36,7 @@ class MyAlgorithm(QLearning, kw_only=True):
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         # To keep more than parameters, optimiser and steps, write a NamedTuple of your
         # own with these three in it. Its shapes and dtypes never change.
-        params = self.network.init(key, obs[None])
+        params = self.init_params(key, obs)
         return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
 
     def loss(self, params: Params, batch: Transition, epsilon: Array) -> Array:
