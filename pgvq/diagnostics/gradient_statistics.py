@@ -9,7 +9,7 @@ jackknife's over whole groups (Efron & Stein 1981).
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from pgvq.statistics import Floats
 
@@ -74,7 +74,7 @@ def comparison(
         _jackknife_variance(_quantities(without_mine, agent_steps))
         + _jackknife_variance(_quantities(without_reference, agent_steps))
     )
-    margin = error * stats.t.ppf((1 + CONFIDENCE) / 2, len(groups.mean) - 1)
+    margin = error * stdtrit(len(groups.mean) - 1, (1 + CONFIDENCE) / 2)  # Student's t
     low, high = whole - margin, whole + margin
     with np.errstate(invalid="ignore", divide="ignore"):
         for ends in (whole, low, high):  # the two biases so far are squares
@@ -180,13 +180,14 @@ def _quantities(moments: _Moments, agent_steps: float) -> Floats:
     )
     variance = squared - mean
     with np.errstate(invalid="ignore", divide="ignore"):
+        length = np.sqrt(reference)  # NaN where nothing can be said of it
         signal = mean / variance / agent_steps
         return np.stack(
             [
                 difference,
-                difference / reference,
-                towards / np.sqrt(mean) / np.sqrt(reference),
-                unit_towards / np.sqrt(reference),
+                difference / length**2,
+                towards / (np.sqrt(mean) * length),
+                unit_towards / length,
                 variance,
                 1 / signal,
                 signal,

@@ -89,6 +89,9 @@ def test_a_gradient_that_is_all_noise_has_no_direction():
         groups = groups_of(nothing, nothing.mean(1))
         rows.append(comparison(groups, random.normal(size=(20, WEIGHTS)), 10))
     assert any(np.isnan(row["alignment"]) for row in rows)
+    unknown = [row for row in rows if np.isnan(row["reference_norm"])]
+    assert unknown
+    assert all(np.isnan(row["relative_bias"]) for row in unknown)
     assert all(row["bias"] == 0 for row in rows)
 
 
