@@ -77,6 +77,7 @@ def test_it_is_seen_as_the_exact_game_is(numbers):
     for name, number in zip(Features._fields, np.asarray(features(exact)), strict=True):
         assert named.get(name, number) == number
     assert len(MOTION) == 13
+    assert named["ball_vx"] == -int(exact.vx) / 4  # in the court left is positive
     for name, number in zip(MOTION, np.asarray(observe(smooth(exact))), strict=True):
         # The console reads its knob in steps of two pixels, one more or less.
         tolerance = 1 / 32 + 1e-6 if name == "player_pull" else 1e-6
@@ -85,8 +86,8 @@ def test_it_is_seen_as_the_exact_game_is(numbers):
 
 @pytest.mark.parametrize("action", [NOOP, RIGHT, LEFT])
 def test_ball_and_paddles_are_as_fast_as_in_the_exact_game(action):
-    """From a serve to the agent's paddle, which is held still, up or down."""
-    exact = court(vx=-1, vy=1, clock=0)
+    """From a serve to the agent, paddle held still, up or down, opponent behind."""
+    exact = court(vx=-1, vy=1, clock=0, enemy=60)
     ours = smooth(exact)
     step = jax.jit(partial(advance, temperature=0.0))
     step_exact = jax.jit(advance_exact)
