@@ -17,7 +17,7 @@ TEXT = r"""
 differentiated. Can one learn the rules first, by regression, and backpropagate
 through what was learnt?
 
-**The mathematics.** Watch random play and fit a network $\hat f$ (two layers of 128
+**The mathematics.** Watch random play and fit a network $\hat f$ (three layers of 96
 units) to transitions: from what is seen and done, $(s_t, a_t)$, to how $s$ changes,
 what is paid and whether the point is over. That is ordinary backpropagation with a
 differentiable loss,

@@ -22,7 +22,7 @@ from pgvq.types import Key, Params
 
 SIZE = 13  # O, entries of an observation
 EPISODE = 16  # agent steps of an episode in a model
-FEATURES = (128, 128)  # widths of the network's layers
+FEATURES = (96, 96, 96)  # widths of the network's layers
 
 
 class Prediction(NamedTuple):

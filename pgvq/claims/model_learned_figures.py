@@ -42,10 +42,10 @@ def draw(finding: Finding, folder: Path) -> list[Path]:
         "Can one backpropagate through a game that is only learnt?",
         "Models of the smooth Pong, by the amount of random play they were fitted to",
         parts,
-        "Left: root mean square over the 13 entries of the observation, in games not "
-        "used for fitting; cut where a model leaves the panel. Middle: mean gradients "
-        f"of {n['gradients']:,.0f} games; bars: 95 % bootstrap intervals. Right: a dot "
-        f"per seed ({n['seeds']:.0f}), the mean of {n['matches']:.0f} points; diamond "
+        "Errors: root mean square over the 13 entries of the observation, in games not "
+        "used for fitting; cut where a model leaves the panel. Directions: mean "
+        f"gradients of {n['gradients']:,.0f} games; bars: 95 % bootstrap intervals. "
+        f"Policies: a dot per seed ({n['seeds']:.0f}), the mean of {n['matches']:.0f} points; diamond "
         "and bar: interquartile mean and 95 % bootstrap interval.",
     )
 

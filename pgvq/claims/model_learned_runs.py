@@ -38,7 +38,8 @@ class Sizes(NamedTuple):
     unrolled: int = 32  # agent steps that a model is rolled out for
     batches: int = 16  # of games, for gradients
     games: int = 256  # of a batch
-    horizons: tuple[int, ...] = (4, 8, 16, 24, 32)  # agent steps
+    # Agent steps; within fewer than 8 hardly a game has a contact to learn from.
+    horizons: tuple[int, ...] = (8, 16, 24, 32)
     seeds: int = 4  # policies through each model
     stretches: int = 10  # of a policy's training
     steps: int = 20_480  # agent steps of each stretch

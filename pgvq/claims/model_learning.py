@@ -15,7 +15,7 @@ from pgvq.types import Key, Params, PyTree, Transition
 
 GAME = SmoothPong()
 BATCH = 256  # transitions of an update
-LEARNING_RATE = 3e-3  # of Adam at the beginning; falls to 0 along a cosine
+LEARNING_RATE = 6e-3  # of Adam at the beginning; falls to 0 along a cosine
 PAYMENT = 0.1  # points that weigh as much as one usual change of an observation
 
 
