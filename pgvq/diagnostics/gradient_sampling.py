@@ -5,6 +5,7 @@ group, `K` estimates of a group, `V` algorithms that differ in floats alone, `P`
 of the policy. All gradients point uphill: they are of the return, not of the loss.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,10 +19,12 @@ from jax.sharding import Mesh, PartitionSpec
 from pgvq.algorithms.base import Learner
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.diagnostics.gradient_estimators import first_steps, surrogate
+from pgvq.envs.checks import check_integer
 from pgvq.losses import log_prob, policy_gradient_loss
 from pgvq.rollout import init_world, rollout
-from pgvq.types import Key, Params, PyTree, Transition
+from pgvq.types import InputError, Key, Params, PyTree, Transition
 
+NEGLIGIBLE = 0.01  # share of a return that may be left behind the tail
 ENVIRONMENTS_AT_A_TIME = 64  # per device; more leave the cache and take longer
 
 
@@ -34,6 +37,39 @@ class Layout(NamedTuple):
     tail: int  # played behind, so that what was counted has its return
     # Reference gradients wanted: of states as visited, or discounted, or both.
     discounted: tuple[bool, ...] = (False,)
+
+
+def layout_for(
+    algorithm: PolicyGradient,
+    estimators: Sequence[PolicyGradient],
+    burn_in: int,
+    tail: int | None,
+) -> Layout:
+    """Of groups that are cut into the rollouts of every estimator.
+
+    Without a `tail` one that leaves `NEGLIGIBLE` behind. Raises `InputError` where
+    `burn_in` or `tail` cannot be, or a tail has to be given.
+    """
+    tail = negligible_after(algorithm) if tail is None else tail
+    check_integer("burn_in", burn_in, 0)
+    check_integer("tail", tail, 0)
+    return Layout(
+        num_envs=math.lcm(*(one.num_envs for one in estimators)),
+        burn_in=burn_in,
+        length=math.lcm(*(one.rollout_length for one in estimators)),
+        tail=tail,
+    )
+
+
+def negligible_after(algorithm: PolicyGradient) -> int:
+    """Agent steps after which the discount has left a negligible share."""
+    discount = float(algorithm.discount)
+    if discount >= 1:
+        raise InputError(
+            "discount=1 makes no future negligible, however far; give `tail`, as many "
+            "agent steps as the longest episode has"
+        )
+    return math.ceil(math.log(NEGLIGIBLE) / math.log(discount)) if discount > 0 else 0
 
 
 class Estimates(NamedTuple):

@@ -30,6 +30,7 @@ gradient's units meaningless. The cosines do not depend on the scale at all.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -48,12 +49,18 @@ from pgvq.diagnostics.gradient_estimators import (
     standard_estimators,
     steps_spent,
 )
-from pgvq.diagnostics.gradient_sampling import Layout, sample_groups
+from pgvq.diagnostics.gradient_sampling import (
+    Group,
+    Layout,
+    layout_for,
+    sample_groups,
+)
 from pgvq.diagnostics.gradient_statistics import EstimateGroups, comparison
+from pgvq.envs.checks import check_integer
 from pgvq.types import InputError, Key, PyTree
 
 DISCOUNTED_RETURN = "gradient of the discounted return"
-NEGLIGIBLE = 0.01  # share of a return that may be left behind the tail
+FEW = "fewer groups give no interval, and some dozens a good one"
 
 Say = Callable[[str], None]
 
@@ -79,10 +86,10 @@ def gradient_lab(
 ) -> pd.DataFrame:
     """Compares estimators of the policy gradient with a reference, at one policy.
 
-    All estimators see the same games: groups of W environments that are independent of
-    each other, each played for L agent steps and cut into rollouts of every estimator's
-    own size. W and L are the least that all of these divide. So the bias is a mean of
-    differences on equal data, and intervals resample whole groups.
+    All estimators see the same games: independent groups of W environments, played for
+    L agent steps and cut into rollouts of every estimator's own size. W and L are the
+    least that all of these divide. So the bias is a mean of differences on equal data,
+    and intervals resample whole groups.
 
     Args:
         algorithm: whose policy plays.
@@ -109,30 +116,24 @@ def gradient_lab(
     """
     if estimators is None:
         estimators = standard_estimators(algorithm)
-    _check_samples(samples=samples, reference_samples=reference_samples)
+    check_integer("samples", samples, 3, why=FEW)
+    check_integer("reference_samples", reference_samples, 3, why=FEW)
     params, names = state.learner.params, policy_names(algorithm)
     check_estimators(algorithm, estimators, params)
-    layout = _layout(algorithm, list(estimators.values()), burn_in, tail)
-    both = layout._replace(discounted=(False, True))
-    key_samples, key_reference = jax.random.split(key)
-
+    layout = layout_for(algorithm, list(estimators.values()), burn_in, tail)
     titles, stacks = stacked(estimators)
-    measured = sample_groups(
-        algorithm, params, stacks, both, names, samples, key_samples
+    play = partial(sample_groups, algorithm, params, names=names)
+    key_samples, key_reference = jax.random.split(key)
+    both = layout._replace(discounted=(False, True))
+    measured = play(stacks, both, count=samples, key=key_samples)
+    others = play([], layout, count=reference_samples, key=key_reference)
+    found = _by_name(titles, measured)
+    return pd.DataFrame(
+        [
+            _row(name, estimators.get(name), layout, found[name], others.complete[:, 0])
+            for name in [*estimators, DISCOUNTED_RETURN]
+        ]
     )
-    others = sample_groups(
-        algorithm, params, [], layout, names, reference_samples, key_reference
-    )
-    rows = {}
-    for group, found in zip(titles, measured.estimates, strict=True):
-        for i, name in enumerate(group):
-            parts = (np.asarray(part[:, i]) for part in found)
-            sums = EstimateGroups(*parts, reference=measured.complete[:, 0])
-            rows[name] = _row(name, estimators[name], layout, samples, sums, others)
-    ordered = [rows[name] for name in estimators]
-    sums = _single(measured.complete[:, 1], measured.complete[:, 0])
-    ordered.append(_row(DISCOUNTED_RETURN, None, layout, samples, sums, others))
-    return pd.DataFrame(ordered)
 
 
 def along_training(
@@ -209,10 +210,11 @@ def reference_gradient(
     Raises:
         InputError: as `gradient_lab`.
     """
-    _check_samples(samples=samples)
+    check_integer("samples", samples, 3, why=FEW)
+    check_integer("length", length, 1)
     params, names = state.learner.params, policy_names(algorithm)
-    tail = _tail(algorithm) if tail is None else tail
-    layout = Layout(algorithm.num_envs, burn_in, length, tail, (discounted_states,))
+    layout = layout_for(algorithm, [algorithm], burn_in, tail)
+    layout = layout._replace(length=length, discounted=(discounted_states,))
     found = sample_groups(algorithm, params, [], layout, names, samples, key)
     groups = found.complete[:, 0]
     policy = {name: params["params"][name] for name in names}
@@ -229,47 +231,33 @@ def _advance(algorithm: PolicyGradient, state: TrainState, count: Array) -> Trai
     )
 
 
-def _layout(
-    algorithm: PolicyGradient,
-    estimators: Sequence[PolicyGradient],
-    burn_in: int,
-    tail: int | None,
-) -> Layout:
-    return Layout(
-        num_envs=math.lcm(*(one.num_envs for one in estimators)),
-        burn_in=burn_in,
-        length=math.lcm(*(one.rollout_length for one in estimators)),
-        tail=_tail(algorithm) if tail is None else tail,
-    )
-
-
-def _tail(algorithm: PolicyGradient) -> int:
-    discount = float(algorithm.discount)
-    if discount >= 1:
-        raise InputError(
-            "discount=1 makes no future negligible, however far; give `tail`, as many "
-            "agent steps as the longest episode has"
-        )
-    return math.ceil(math.log(NEGLIGIBLE) / math.log(discount)) if discount > 0 else 0
+def _by_name(titles: Sequence[Sequence[str]], groups: Group) -> dict[str, Any]:
+    """`EstimateGroups` of each estimator, and of `DISCOUNTED_RETURN`."""
+    reference, discounted = np.moveaxis(groups.complete, 1, 0)
+    found = {
+        name: EstimateGroups(*(part[:, i] for part in stack), reference=reference)
+        for names, stack in zip(titles, groups.estimates, strict=True)
+        for i, name in enumerate(names)
+    }
+    return found | {DISCOUNTED_RETURN: _single(discounted, reference)}
 
 
 def _row(
     name: str,
     algorithm: PolicyGradient | None,
     layout: Layout,
-    samples: int,
     groups: EstimateGroups,
-    others: Any,
+    reference: np.ndarray,
 ) -> dict[str, Any]:
+    """Of the frame; without an algorithm an estimate is made from a whole group."""
     whole = layout.num_envs * layout.length
-    lambda_, spent, count = math.nan, whole, samples
+    lambda_, spent = math.nan, whole
     if algorithm is not None:
         lambda_ = vars(algorithm).get("lambda_", math.nan)
         spent = steps_spent(algorithm)
-        count = samples * (whole // spent)
-    head = {"estimator": name, "lambda_": lambda_}
-    sizes = {"agent_steps": spent, "estimates": count}
-    return head | sizes | comparison(groups, others.complete[:, 0], spent)
+    head = {"estimator": name, "lambda_": lambda_, "agent_steps": spent}
+    head["estimates"] = len(groups.mean) * (whole // spent)
+    return head | comparison(groups, reference, spent)
 
 
 def _single(gradients: np.ndarray, reference: np.ndarray) -> EstimateGroups:
@@ -286,12 +274,3 @@ def _like(tree: PyTree, vector: np.ndarray) -> PyTree:
     parts = np.split(vector, ends[:-1])
     shaped = [p.reshape(leaf.shape) for p, leaf in zip(parts, leaves, strict=True)]
     return jax.tree.unflatten(structure, shaped)
-
-
-def _check_samples(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 3:
-            raise InputError(
-                f"{name}={count} groups give no interval; use at least 3, and some "
-                "dozens for one that is worth having"
-            )
