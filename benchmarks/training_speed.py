@@ -23,6 +23,7 @@ What bare passes forward and back:
   dqn, pqn                  the network, on a minibatch's observations; with quantiles
                             the error of their mean alone, where the rule compares all
                             pairs of them
+  analytic                  nothing, its backward pass goes through the game: '-'
   tabular                   nothing, it has no network: '-', as for an algorithm that
                             `updates_alone.py` does not know
 

@@ -13,7 +13,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from pgvq.algorithms import DQN, PPO, PQN, REINFORCE, SAC, ActorCritic, Tabular
+from pgvq.algorithms import (
+    DQN,
+    PPO,
+    PQN,
+    REINFORCE,
+    SAC,
+    ActorCritic,
+    AnalyticPolicyGradient,
+    Tabular,
+)
 from pgvq.losses import action_value, entropy, log_prob, squared_error
 from pgvq.minibatches import shuffled_indices
 from pgvq.optimizers import descend
@@ -188,4 +197,7 @@ UPDATES: dict[type, Update] = {
     PQN: Update(pqn_rows, pqn_rule, pqn_bare),
 }
 
-WITHOUT: dict[type, str] = {Tabular: "a table: there is no network to compare with"}
+WITHOUT: dict[type, str] = {
+    Tabular: "a table: there is no network to compare with",
+    AnalyticPolicyGradient: "its update passes through the game: neither is alone",
+}
