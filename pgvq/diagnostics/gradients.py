@@ -111,8 +111,7 @@ def gradient_lab(
         arrays [J, P] per estimator are held meanwhile.
 
     Raises:
-        InputError: an estimator is no policy gradient or does not fit the weights, or
-            there are fewer than 3 groups of a kind.
+        InputError: an estimator does not fit the weights, or a size cannot be.
     """
     if estimators is None:
         estimators = standard_estimators(algorithm)
