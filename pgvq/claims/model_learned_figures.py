@@ -45,8 +45,8 @@ def draw(finding: Finding, folder: Path) -> list[Path]:
         "Errors: root mean square over the 13 entries of the observation, in games not "
         "used for fitting; cut where a model leaves the panel. Directions: mean "
         f"gradients of {n['gradients']:,.0f} games; bars: 95 % bootstrap intervals. "
-        f"Policies: a dot per seed ({n['seeds']:.0f}), the mean of {n['matches']:.0f} points; diamond "
-        "and bar: interquartile mean and 95 % bootstrap interval.",
+        f"Policies: a dot per seed ({n['seeds']:.0f}), the mean of {n['matches']:.0f} "
+        "points; diamond and bar: interquartile mean and 95 % bootstrap interval.",
     )
 
 

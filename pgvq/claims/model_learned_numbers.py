@@ -194,8 +194,8 @@ def expectations(n: dict[str, float], measured: Measured) -> dict[str, bool]:
         "A policy trained through that model plays better than at random (interval).": (
             n["most_low"] > n["random"]
         ),
-        "It plays worse than one trained through the game itself (its interval is below "
-        "that one's).": n["most_high"] < n["game_low"],
+        "It plays worse than one trained through the game itself (its interval "
+        "is below that one's).": n["most_high"] < n["game_low"],
         "With the least data the policy is no better than random play (interval).": (
             n["least_low"] <= n["random"]
         ),
