@@ -17,10 +17,10 @@ TEXT = r"""
 differentiated. Can one learn the rules first, by regression, and backpropagate
 through what was learnt?
 
-**The mathematics.** Watch random play and fit a network $\hat f$ (three layers of 96
-units) to transitions: from what is seen and done, $(s_t, a_t)$, to how $s$ changes,
-what is paid and whether the point is over. That is ordinary backpropagation with a
-differentiable loss,
+**The mathematics.** Watch random play and fit a network $\hat f$ (three layers of
+96 units) to transitions: from what is seen and done, $(s_t, a_t)$, to how $s$
+changes, what is paid and whether the point is over. That is ordinary
+backpropagation with a differentiable loss,
 
 $$\min_{\hat f} \sum_t \big\| \hat f(s_t, a_t) - (s_{t+1} - s_t,\; r_t) \big\|^2 .$$
 
@@ -38,13 +38,14 @@ errors add up.
 Share of the squared change of the observation that is left unexplained after one
 agent step, in games that were not used for fitting: over all steps, in contacts of
 the ball with a paddle (where something is paid), and elsewhere; and the share of
-the payment's variance. All models had <<updates:,d>> updates. In random play only
-<<contacts:.1%>> of the transitions are contacts, so that even <<most:,d>>
-transitions show few of those that matter: the best model left <<in_contacts:.0%>>
-of the change unexplained in contacts and <<elsewhere:.0%>> elsewhere.
+the payment's variance. One model was fitted to each amount, with <<updates:,d>>
+updates, so that differences between amounts are differences between single fits as
+well. In random play only <<contacts:.1%>> of the transitions are contacts, so that
+even <<most:,d>> transitions show few of those that matter: the best model left
+<<in_contacts:.0%>> of the change unexplained in contacts and <<elsewhere:.0%>>
+elsewhere.
 
-<<figure:models|Errors of three models, directions of their gradients, scores of
-their policies>>
+<<figure:models|Errors, gradients and policies of three models>>
 
 Rolled out for <<unrolled:d>> agent steps the best model was off by
 <<last_error:.2f>>, after one step by <<first_error:.2f>>; to guess that nothing

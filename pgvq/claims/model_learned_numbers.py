@@ -128,8 +128,9 @@ def played_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
         rows.append(
             {
                 "trained through": name,
-                "mean return": f"{interquartile_mean(scores):+.2f}",
-                "95 % interval": f"{low:+.2f} to {high:+.2f}",
+                "mean return (95 % interval)": (
+                    f"{interquartile_mean(scores):+.2f} ({low:+.2f} to {high:+.2f})"
+                ),
             }
         )
     return pd.DataFrame(rows)

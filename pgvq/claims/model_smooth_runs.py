@@ -58,7 +58,7 @@ def measure_runs(say: Say, sizes: Sizes) -> Measured:
         lambda x: jax.ShapeDtypeStruct((sizes.seeds, *x.shape), x.dtype), policy
     )
 
-    say("compiling five programs (1 of 4)")
+    say("compiling five programs (1 of 3)")
     sample = partial(sample_gradients, speed, sizes.horizons, sizes.games, DEVIATION)
     match = partial(play_with, EXACT, as_button, sizes.matches)
     programs = side_by_side(
@@ -68,20 +68,25 @@ def measure_runs(say: Say, sizes: Sizes) -> Measured:
             "exact": partial(compiled, match, policies, last_key),
         }
     )
-    say("training with backpropagation, REINFORCE and actor-critic (2 of 4)")
+    say("training with backpropagation, REINFORCE and actor-critic (2 of 3)")
     trained: dict[str, Trained] = side_by_side(
         {name: partial(programs[name], seeds) for name in training(sizes)}
     )
     curves = {name: np.asarray(run.returns) for name, run in trained.items()}
 
-    say("gradients over horizons (3 of 4)")
+    say("gradients over horizons, and games of the exact Pong (3 of 3)")
     params = trained[BACKPROPAGATION].params
     first = halfway(curves[BACKPROPAGATION][0])
     policy = jax.tree.map(lambda leaf: leaf[0, first], params)
-    gradients = jax.device_get(programs["gradients"](policy, temperatures, keys))
-    say("complete games of the exact Pong (4 of 4)")
     policies = jax.tree.map(lambda leaf: leaf[:, -1], params)
-    games: Games = programs["exact"](policies, last_key)
+    done = side_by_side(
+        {
+            "gradients": partial(programs["gradients"], policy, temperatures, keys),
+            "exact": partial(programs["exact"], policies, last_key),
+        }
+    )
+    gradients: Gradients = jax.device_get(done["gradients"])
+    games: Games = done["exact"]
     return Measured(
         curves=curves,
         halfway=(first + 1) * STRETCH,
