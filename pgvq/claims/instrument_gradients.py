@@ -25,7 +25,7 @@ def measure(
     say: Say,
     steps: Sequence[float] = (0, 1e5, 5e5),
     samples: int = 96,
-    reference_samples: int = 640,
+    reference_samples: int = 512,
     agent: PolicyGradient | None = None,
     **settings: Any,
 ) -> Finding:
@@ -108,8 +108,8 @@ def shown_bias(frame: pd.DataFrame) -> pd.DataFrame:
     def cell(row: Any) -> str:
         if np.isnan(row.alignment):
             return "unknown"
-        low, high = max(row.alignment_low, -1), min(row.alignment_high, 1)
-        return f"{min(row.alignment, 1):.2f} [{low:.2f}, {high:.2f}]"
+        ends = [row.alignment, row.alignment_low, row.alignment_high]
+        return "{:.2f} [{:.2f}, {:.2f}]".format(*np.clip(ends, -1, 1))
 
     return _shown(frame, cell)
 
