@@ -119,7 +119,8 @@ def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
         f"{n['batches'] * n['games']:,.0f} games of the policy that seed 0 has after "
         f"{n['halfway']:,.0f} agent steps, with Gaussian noise of deviation "
         f"{n['deviation']:g} on its speeds. Bands: 95 % bootstrap intervals; bars: "
-        "1.96 standard errors, cut where they leave the panel. The long-horizon "
+        "1.96 standard errors, cut where they leave the panel; no point where noise "
+        "hides a length. The long-horizon "
         f"gradient is the score function's for {n['longest']:.0f} agent steps, from "
         "games of its own.",
     )
