@@ -237,8 +237,8 @@ def expectations(n: dict[str, float], sizes: Sizes) -> dict[str, bool]:
         f"are within {CRITICAL:.0f} standard errors at every horizon.": (
             n["apart"] < CRITICAL
         ),
-        "Backpropagation's best direction, from the same number of games, has a horizon "
-        f"shorter than {longest:.0f} agent steps.": n["best"] < longest,
+        "Backpropagation's best direction, from the same number of games, has a "
+        f"horizon shorter than {longest:.0f} agent steps.": n["best"] < longest,
         "In the exact Pong the policy plays better than at random (interval above "
         f"{n['random_play']:.1f}).": n["exact_low"] > n["random_play"],
         "It even beats the console's own player there (interval above 0).": (
