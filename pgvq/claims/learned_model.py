@@ -56,8 +56,8 @@ and of <<cosine_last:.2f>> at <<longest:d>>; with <<least:,d>> transitions it wa
 random play to level, which random play has prepared the model for only in part.
 
 Last, policies trained for <<policy_updates:,d>> updates through each model, in
-episodes of at most 16 agent steps that start from situations met in random play,
-and then played in the game:
+episodes of at most <<episode:d>> agent steps that start from situations met in
+random play, and then played in the game:
 
 <<table:played>>
 

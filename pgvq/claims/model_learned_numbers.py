@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pgvq.claims.model_environment import EPISODE
 from pgvq.claims.model_learned_runs import Measured, Sizes
 from pgvq.claims.model_statistics import cosine
 from pgvq.statistics import bootstrap_interval, interquartile_mean
@@ -24,6 +25,7 @@ def finding(measured: Measured, sizes: Sizes) -> Finding:
         "seeds": sizes.seeds,
         "matches": sizes.matches,
         "updates": sizes.updates,
+        "episode": EPISODE,
         "gradients": sizes.batches * sizes.games,
         "policy_steps": sizes.stretches * sizes.steps,
         "policy_updates": sizes.stretches * sizes.iterations,
