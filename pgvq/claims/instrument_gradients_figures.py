@@ -1,5 +1,6 @@
 """Figures of the gradient lab on Pong: against lambda, and against the batch's size."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def draw(finding: Finding, folder: Path) -> list[Path]:
         lambda_panels(frame),
         caption(finding.numbers)
         + " Bars are 95 % intervals. λ = 0 believes the critic after one step, λ = 1 "
-        "after 16.",
+        "after 16. Cosines of means are corrected for noise, and cut where that leads "
+        "above 1.",
     )
     points = sorted(set(frame.trained_steps))
     return files + panels(
@@ -78,9 +80,9 @@ def lambda_panels(frame: pd.DataFrame) -> list[Panel]:
             title="Direction of the mean estimate",
             x_label="λ",
             y_label="cosine with the reference",
-            curves=_curves(frame, "alignment"),
+            curves=_curves(frame, "alignment", highest=1.0),
             lines={"no bias": 1.0},
-            y_limits=(-0.5, 1.3),
+            y_limits=(-0.5, 1.05),
         ),
         Panel(
             title="Signal to noise per agent step",
@@ -99,7 +101,8 @@ def lambda_panels(frame: pd.DataFrame) -> list[Panel]:
     ]
 
 
-def _curves(frame: pd.DataFrame, name: str) -> list[Curve]:
+def _curves(frame: pd.DataFrame, name: str, highest: float = math.inf) -> list[Curve]:
+    """A curve per point of training, cut at `highest`."""
     curves = []
     points = frame.groupby("trained_steps")
     for shade, (trained, part) in zip(SHADES, points, strict=False):
@@ -108,9 +111,9 @@ def _curves(frame: pd.DataFrame, name: str) -> list[Curve]:
             Curve(
                 name=when(int(str(trained))),
                 x=part.lambda_,
-                y=part[name],
-                low=part[f"{name}_low"],
-                high=part[f"{name}_high"],
+                y=part[name].clip(upper=highest),
+                low=part[f"{name}_low"].clip(upper=highest),
+                high=part[f"{name}_high"].clip(upper=highest),
                 color=COLORS[shade],
                 marker="o",
             )

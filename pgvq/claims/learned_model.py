@@ -40,8 +40,10 @@ agent step, in games that were not used for fitting: over all steps, in contacts
 the ball with a paddle (where something is paid), and elsewhere; and the share of
 the payment's variance. One model was fitted to each amount, with <<updates:,d>>
 updates, so that differences between amounts are differences between single fits as
-well. In random play only <<contacts:.1%>> of the transitions are contacts, so that
-even <<most:,d>> transitions show few of those that matter: the best model left
+well. Its network and learning rate were chosen after smaller networks had done worse
+with the most data: the model gets a fair chance here, not an average one. In random
+play only <<contacts:.1%>> of the transitions are contacts, so that even
+<<most:,d>> transitions show few of those that matter: the best model left
 <<in_contacts:.0%>> of the change unexplained in contacts and <<elsewhere:.0%>>
 elsewhere.
 
