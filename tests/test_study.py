@@ -225,3 +225,14 @@ def test_panels_are_drawn_and_hold_what_they_are_given(tmp_path):
 def test_panels_that_cannot_be_drawn_are_refused(tmp_path, parts, message):
     with pytest.raises(InputError, match=message):
         panels(tmp_path / "p", "Why?", "what", parts, "caption")
+
+
+@pytest.mark.slow
+def test_the_program_on_the_page_of_the_instruments_runs(capsys):
+    """As it stands in the document."""
+    page = Path(__file__).parents[1] / "docs" / "instruments.md"
+    program = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    exec(compile(program, str(page), "exec"), {})
+    said = capsys.readouterr().out
+    assert "(64, 4)" in said
+    assert "double DQN" in said

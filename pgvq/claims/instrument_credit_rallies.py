@@ -100,7 +100,7 @@ def play(
     monte_carlo = REINFORCE(env=PONG, discount=DISCOUNT)
     no_say = monte_carlo.init_learner(key, recording.batch.obs[0, 0])
     states = (actor_state._replace(learner=no_say), actor_state, learner_state)
-    weigh = jax.jit(lab.credit)
+    weigh = jax.jit(lab.action_credit)
     weights = {
         name: np.asarray(weigh(algorithm, state, recording.batch))
         for name, algorithm, state in zip(

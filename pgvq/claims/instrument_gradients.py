@@ -17,7 +17,7 @@ from pgvq.claims.instrument_gradients_figures import (
     draw,
     when,
 )
-from pgvq.diagnostics.gradients import DISCOUNTED_RETURN, along_training
+from pgvq.diagnostics.gradients import DISCOUNTED_RETURN, gradients_along_training
 from pgvq.study import Claim, Finding, Say
 
 
@@ -31,7 +31,7 @@ def measure(
 ) -> Finding:
     """The gradient lab at three points of one training of an actor-critic."""
     agent = agent or ActorCritic()
-    frame = along_training(
+    frame = gradients_along_training(
         agent,
         steps,
         key=jax.random.key(0),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pgvq.algorithms import DQN, PQN, RolloutAlgorithm, Tabular
 from pgvq.diagnostics.exact_pong import SmallPong
-from pgvq.diagnostics.q_training import along_training
+from pgvq.diagnostics.q_training import values_along_training
 from pgvq.diagnostics.q_values import distance_to_best, overestimated
 from pgvq.plotting_panels import COLORS, Curve, Panel, panels
 from pgvq.statistics import bootstrap_interval, interquartile_mean
@@ -49,7 +49,7 @@ def measure(
     max_steps: int = 640,
 ) -> Finding:
     """Both measures along the training of every method."""
-    values = along_training(
+    values = values_along_training(
         on_pong(),
         steps,
         points,
@@ -58,7 +58,7 @@ def measure(
         lambda name: say(f"Pong, {name}"),
     )
     best = distance_to_best(SmallPong(), SMALL_DISCOUNT)
-    distances = along_training(
+    distances = values_along_training(
         on_small_pong(),
         small_steps,
         points,

@@ -65,7 +65,7 @@ def record(
 
 
 @singledispatch
-def credit(algorithm: Any, state: TrainState, batch: Transition) -> Array:
+def action_credit(algorithm: Any, state: TrainState, batch: Transition) -> Array:
     """The weight `[T, N]` that `algorithm` gives to each action of a rollout.
 
     In units of the return, before any normalisation; NaN where the method drops the
@@ -83,16 +83,17 @@ def credit(algorithm: Any, state: TrainState, batch: Transition) -> Array:
     return q_credit(algorithm, state, batch)
 
 
-@credit.register
+@action_credit.register
 def _(algorithm: PolicyGradient, state: TrainState, batch: Transition) -> Array:
     del state, batch
     raise InputError(
         f"{type(algorithm).__name__} is not known to weigh actions in any one way: "
-        "register it for pgvq.diagnostics.credit, with `critic_credit` for example"
+        "register it for pgvq.diagnostics.action_credit, with `critic_credit` for "
+        "example"
     )
 
 
-@credit.register
+@action_credit.register
 def _(algorithm: REINFORCE, state: TrainState, batch: Transition) -> Array:
     """The return less the baseline; NaN where the rollout's edge cuts the return."""
     _, value, returns = algorithm.assess(state.learner.params, batch, 1.0)
@@ -105,17 +106,17 @@ def _(algorithm: REINFORCE, state: TrainState, batch: Transition) -> Array:
     return jnp.where(complete, returns - baseline, jnp.nan)
 
 
-@credit.register
+@action_credit.register
 def _(algorithm: ActorCritic, state: TrainState, batch: Transition) -> Array:
     return critic_credit(algorithm, state, batch, algorithm.lambda_)
 
 
-@credit.register
+@action_credit.register
 def _(algorithm: PPO, state: TrainState, batch: Transition) -> Array:
     return critic_credit(algorithm, state, batch, algorithm.lambda_)
 
 
-@credit.register
+@action_credit.register
 def _(algorithm: SAC, state: TrainState, batch: Transition) -> Array:
     """Of the smaller critic, against the expected value of the sampled action."""
     known = over_time(algorithm, state, batch)

@@ -135,7 +135,7 @@ def gradient_lab(
     )
 
 
-def along_training(
+def gradients_along_training(
     algorithm: PolicyGradient,
     steps: Sequence[float],
     estimators: Estimators | None = None,

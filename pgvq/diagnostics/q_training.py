@@ -17,7 +17,7 @@ from pgvq.lane import EVALUATION, TRAINING, seed_key
 from pgvq.types import InputError
 
 
-def along_training(
+def values_along_training(
     algorithms: Mapping[str, RolloutAlgorithm],
     steps: int,
     points: int,

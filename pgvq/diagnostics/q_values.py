@@ -201,7 +201,7 @@ def _terminates(terminated: Array, truncated: Array) -> Array:
 def overestimated(
     algorithm: RolloutAlgorithm, state: TrainState, key: Key, **sizes: Any
 ) -> dict[str, Array]:
-    """`over_estimation` in means, for `along_training`; SAC is played as it learns."""
+    """Means of `over_estimation`; SAC is played as it learns. A `Measure`."""
     greedy = not isinstance(algorithm, SAC)
     found = over_estimation(algorithm, state, key, greedy=greedy, **sizes)
     return {
@@ -215,7 +215,7 @@ def overestimated(
 def distance_to_best(
     env: Environment, discount: float, epsilon: float = 0.1
 ) -> Measure:
-    """A measure for `along_training`: how far action values stand from Q*.
+    """A measure for `values_along_training`: how far action values stand from Q*.
 
     States are weighted by the discounted visits of the best policy with a share
     `epsilon` of uniform actions, so that no state counts that is never reached. Its

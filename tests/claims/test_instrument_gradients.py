@@ -6,7 +6,7 @@ import pytest
 from pgvq.algorithms import ActorCritic
 from pgvq.claims.instrument_gradients import gradients, measure, rounded
 from pgvq.claims.instrument_gradients_figures import COMPARED, NAMES, when
-from pgvq.diagnostics.gradients import along_training
+from pgvq.diagnostics.gradients import gradients_along_training
 from pgvq.networks import MLP
 from pgvq.study_page import filled
 from pgvq.types import InputError
@@ -74,4 +74,4 @@ def test_words_and_digits():
 def test_points_of_training_rise():
     for steps in ([], [10, 10], [-1, 5], [5, 1]):
         with pytest.raises(InputError, match="give rising numbers"):
-            along_training(AGENT, steps, key=jax.random.key(0))
+            gradients_along_training(AGENT, steps, key=jax.random.key(0))

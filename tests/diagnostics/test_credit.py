@@ -13,7 +13,7 @@ from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.algorithms.tabular import TableLearner
 from pgvq.diagnostics.credit import (
     Recording,
-    credit,
+    action_credit,
     critic_credit,
     q_credit,
     record,
@@ -47,7 +47,7 @@ def state_of(algorithm, **heads):
 )
 def test_reinforce_holds_every_action_to_account(baseline, subtracted):
     algorithm = REINFORCE(baseline=baseline, **SMALL)
-    got = credit(algorithm, state_of(algorithm, value=0.2), BATCH)[:, 0]
+    got = action_credit(algorithm, state_of(algorithm, value=0.2), BATCH)[:, 0]
     np.testing.assert_allclose(got[:4], RETURNS - subtracted, atol=1e-6)
     assert np.isnan(got[4])  # what follows lies behind the edge
 
@@ -57,11 +57,11 @@ def test_a_critic_that_says_the_same_of_everything_blames_the_last_action(kind):
     """lambda = 0: r + g * 0.2 - 0.2, and 1 - 0.2 where the game ends."""
     algorithm = kind(lambda_=0.0, **SMALL)
     state = state_of(algorithm, value=0.2)
-    got = credit(algorithm, state, BATCH)[:, 0]
+    got = action_credit(algorithm, state, BATCH)[:, 0]
     np.testing.assert_allclose(got, [-0.1, -0.1, -0.1, 0.8, -0.1], atol=1e-6)
     to_the_end = critic_credit(algorithm, state, BATCH, 1.0)[:4, 0]
     np.testing.assert_allclose(to_the_end, RETURNS - 0.2, atol=1e-6)
-    between = credit(kind(lambda_=0.5, **SMALL), state, BATCH)[:4, 0]
+    between = action_credit(kind(lambda_=0.5, **SMALL), state, BATCH)[:4, 0]
     errors = np.array([-0.1, -0.1, -0.1, 0.8])
     weights = [[0.25 ** (j - i) * (j >= i) for j in range(4)] for i in range(4)]
     np.testing.assert_allclose(between, weights @ errors, atol=1e-6)
@@ -81,7 +81,7 @@ def test_a_table_holds_the_choice_to_account_and_nothing_else():
     action = [[2], [0], [2], [1]]
     seen = batch([[0.0]] * 3 + [[9.0]], [[False]] * 4, [[False]] * 4, action)
     seen = seen._replace(obs=jnp.eye(2)[jnp.array([[0], [0], [1], [1]])])
-    got = credit(algorithm, state, seen)[:, 0]
+    got = action_credit(algorithm, state, seen)[:, 0]
     np.testing.assert_allclose(got, [3.0, -2.0, 2.0, -1.0], atol=1e-6)
     regret = q_credit(algorithm, state, seen, "max")[:, 0]
     np.testing.assert_allclose(regret, [0.0, -5.0, 0.0, -3.0], atol=1e-6)
@@ -94,7 +94,7 @@ def test_soft_actor_critic_compares_with_what_it_samples():
     state = TrainState(learner, (), (), ())
     seen = batch([[0.0]] * 2, [[False]] * 2, [[False]] * 2, [[0], [1]])
     seen = seen._replace(obs=jnp.stack([obs, obs]))
-    got = credit(sac, state, seen)[:, 0]
+    got = action_credit(sac, state, seen)[:, 0]
     probs = jax.nn.softmax(sac.logits(learner.params, obs))[0]
     assert float(probs @ got) == pytest.approx(0.0, abs=1e-7)
     assert float(jnp.abs(got).max()) > 0
@@ -146,9 +146,9 @@ def test_what_weighs_no_actions_is_said():
 
     own = Own(env=LeftOrRight())
     with pytest.raises(InputError, match="Own is not known to weigh actions"):
-        credit(own, None, BATCH)
+        action_credit(own, None, BATCH)
     with pytest.raises(InputError, match="object has no action values"):
-        credit(object(), state_of(ActorCritic(**SMALL)), BATCH)
+        action_credit(object(), state_of(ActorCritic(**SMALL)), BATCH)
     memory = tiny("ppo", memory_size=4)
     moments = Recording(BATCH, ())
     with pytest.raises(InputError, match="PPO carries a memory"):

@@ -16,8 +16,8 @@ from pgvq.diagnostics.gradient_exact import (
 from pgvq.diagnostics.gradient_sampling import ages
 from pgvq.diagnostics.gradients import (
     DISCOUNTED_RETURN,
-    along_training,
     gradient_lab,
+    gradients_along_training,
     reference_gradient,
 )
 from pgvq.envs import policy_values, random_mdp
@@ -193,4 +193,4 @@ def test_what_cannot_be_compared_is_said():
     with pytest.raises(InputError, match="give `tail`"):
         gradient_lab(AGENT.replace(discount=1.0), fresh, {"a": AGENT}, key=KEY)
     with pytest.raises(InputError, match="give rising numbers"):
-        along_training(AGENT, [10, 10], key=KEY)
+        gradients_along_training(AGENT, [10, 10], key=KEY)

@@ -12,7 +12,7 @@ from pgvq.algorithms.base import TrainState
 from pgvq.algorithms.tabular import TableLearner
 from pgvq.diagnostics.exact import outcomes, value_iteration
 from pgvq.diagnostics.exact_pong import SmallPong
-from pgvq.diagnostics.q_training import along_training
+from pgvq.diagnostics.q_training import values_along_training
 from pgvq.diagnostics.q_values import (
     distance_to_best,
     over_estimation,
@@ -149,7 +149,7 @@ def both(*args):
 @pytest.fixture(scope="module")
 def trained():
     """A table in a world without chance, on the way to its best values."""
-    return along_training({"table": LEARNING}, 1_600, 3, 2, both)
+    return values_along_training({"table": LEARNING}, 1_600, 3, 2, both)
 
 
 def test_along_training_a_table_comes_to_the_best_values(trained):
@@ -166,7 +166,7 @@ def test_along_training_a_table_comes_to_the_best_values(trained):
 
 def test_what_is_measured_does_not_change_what_is_learnt(trained):
     """Looked at three times and by playing, or five times: the same at the end."""
-    again = along_training({"table": LEARNING}, 1_600, 5, 2, TO_BEST)
+    again = values_along_training({"table": LEARNING}, 1_600, 5, 2, TO_BEST)
     ends = [frame[frame.agent_steps == 1600] for frame in (trained, again)]
     assert list(ends[0]["mean"]) == list(ends[1]["mean"])
     assert ends[0]["mean"].nunique() == 2  # two seeds, two tables
@@ -195,6 +195,6 @@ def test_what_has_no_action_values_is_said():
     with pytest.raises(InputError, match="greedy=False"):
         over_estimation(sac, state, jax.random.key(0), num_envs=2, max_steps=2)
     with pytest.raises(InputError, match="points=1"):
-        along_training({"table": TABLE}, 100, 1, 1)
+        values_along_training({"table": TABLE}, 100, 1, 1)
     with pytest.raises(InputError, match=r"too few for points=9.*at least 128"):
-        along_training({"table": TABLE}, 100, 9, 1)
+        values_along_training({"table": TABLE}, 100, 9, 1)
