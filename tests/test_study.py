@@ -187,6 +187,27 @@ def test_options_that_do_not_go_together_are_refused(capsys, workplace):
     assert "defines no `study`" in refused(capsys, "plot", "other.py")
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_measuring(capsys, workplace):
+    Path("tiny.py").write_text(FILE)
+    Path("taken").write_text("a file, no folder")
+    status, out, err = said(capsys, "run", "tiny.py", "--out", "taken/here")
+    assert (status, "half of it" in out) == (2, False)
+    assert "cannot write" in err
+    # What was measured before a stop is on the page.
+    Path("stops.py").write_text(
+        FILE.replace(
+            'say("half of it")', 'say("x"); stop.append(1); 1 / (2 - len(stop))'
+        )
+        .replace("def measure", "stop = []\ndef measure")
+        .replace('name="tiny"', 'name="stops"')
+    )
+    with pytest.raises(ZeroDivisionError):
+        said(capsys, "run", "stops.py")
+    page = Path("docs/stops.md").read_text()
+    assert "It is −41.5." in page
+    assert "*Not measured yet: `--claim 2`" in page
+
+
 def test_panels_are_drawn_and_hold_what_they_are_given(tmp_path):
     x = np.arange(1, 6)
     parts = [

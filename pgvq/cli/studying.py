@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pgvq import devices
+from pgvq.files import atomic
 from pgvq.study import Claim, Study, chosen, found, is_measured, measured
 from pgvq.study_page import write_page
 from pgvq.types import InputError
@@ -27,6 +28,9 @@ def run_study(
     """
     claims = chosen(study, wanted)
     folder, page = places(study, out)
+    # Before minutes of measuring, for what cannot be written would be lost.
+    for place in [page.parent, *(folder / claim.name for claim in claims)]:
+        check_writable(place)
     console.print(f"{study.title}\n{devices.describe()}", markup=False, highlight=False)
     for claim in claims:
         number = list(study.claims).index(claim) + 1
@@ -68,6 +72,14 @@ def plot_study(study: Study, console: Console) -> int:
 def draw(claim: Claim, folder: Path) -> list[Path]:
     """The figures of a claim, from what is measured in its folder."""
     return claim.draw(found(folder), folder)
+
+
+def check_writable(folder: Path) -> None:
+    """Raises `InputError` unless files can be written into a folder; makes it."""
+    probe = folder / ".writable"
+    with atomic(probe) as file:
+        file.write(b"")
+    probe.unlink()
 
 
 def places(study: Study, out: str | None) -> tuple[Path, Path]:
