@@ -13,6 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIBRARY, SWEEPS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_library_example_trains_and_prints_scores(capsys):
     assert len(LIBRARY.strip().splitlines()) <= 10
     small = LIBRARY.replace("steps=2e5, seeds=3", "steps=6e3, seeds=1")

@@ -88,7 +88,14 @@ def played(algorithm, seeds, iterations):
     return evaluation.games["greedy"].score, lanes.metrics(progress)[1]
 
 
-@pytest.mark.parametrize(("game", "name"), list(LEARNERS))
+# One game by default: the other takes as long again and shows the same.
+@pytest.mark.parametrize(
+    ("game", "name"),
+    [
+        pytest.param(*key, marks=[pytest.mark.slow] * (key[0] != "CartPole-v1"))
+        for key in LEARNERS
+    ],
+)
 def test_it_learns(game, name):
     """Every seed of three plays well in ten games after its budget."""
     settings, iterations = LEARNERS[game, name]

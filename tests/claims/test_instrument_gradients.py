@@ -33,6 +33,7 @@ def finding():
     return found
 
 
+@pytest.mark.slow
 def test_every_estimator_is_measured_at_every_point(finding):
     lab = finding.tables["lab"]
     assert sorted(set(lab.trained_steps)) == [0, 64]  # whole iterations
@@ -44,6 +45,7 @@ def test_every_estimator_is_measured_at_every_point(finding):
     assert finding.numbers["rollout"] == 512
 
 
+@pytest.mark.slow
 def test_lambda_one_waits_longer_for_the_critic_than_lambda_zero(finding):
     """Before training the critic says 0: what differs is the rewards that are seen."""
     first = finding.tables["lab"].query("trained_steps == 0").set_index("estimator")
@@ -53,6 +55,7 @@ def test_lambda_one_waits_longer_for_the_critic_than_lambda_zero(finding):
     )
 
 
+@pytest.mark.slow
 def test_the_page_has_a_place_for_everything(finding, tmp_path):
     files = gradients.draw(finding, tmp_path)
     assert {file.name for file in files} == {

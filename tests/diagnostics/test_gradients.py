@@ -110,6 +110,7 @@ def lab():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_wrong_critic_biases_as_theory_predicts(lab, name):
     row = lab["wrong"].loc[name]
@@ -130,6 +131,7 @@ def test_a_wrong_critic_biases_as_theory_predicts(lab, name):
     assert row.reference_norm == pytest.approx(length, abs=4 * error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_with_the_right_critic_nothing_is_biased(lab, name):
     row = lab["right"].loc[name]
