@@ -9,9 +9,9 @@ from pgvq.algorithms import REINFORCE
 from pgvq.algorithms.base import Learner, TrainState
 from pgvq.diagnostics.credit import record
 from pgvq.diagnostics.exact import action_values_of, observations, outcomes
-from pgvq.diagnostics.network_gradient import network_policy_gradient
 from pgvq.diagnostics.exact_pong import SmallPong
 from pgvq.diagnostics.gradient_exact import exact_policy_gradient, expected_visits
+from pgvq.diagnostics.network_gradient import network_policy_gradient
 from pgvq.envs import random_mdp
 from pgvq.networks import MLP
 from pgvq.returns import lambda_returns
