@@ -12,7 +12,10 @@ user told JAX itself, by its own flags, is left alone.
 
 import contextlib
 import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -24,6 +27,19 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def side_by_side(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """The results of `jobs` by name, run in a thread each.
+
+    XLA compiles a program on one core and lets other threads run meanwhile, so that
+    several programs use all cores.
+    """
+    with ThreadPoolExecutor(max(len(jobs), 1)) as pool:
+        running = {name: pool.submit(job) for name, job in jobs.items()}
+        return {
+            name: jax.block_until_ready(job.result()) for name, job in running.items()
+        }
 
 
 def set_up() -> None:

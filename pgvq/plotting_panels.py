@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pgvq import plotting_style as style
 from pgvq.files import one_line
-from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
+from pgvq.statistics import MIN_RUNS, estimate
 from pgvq.types import InputError
 
 # One hue per way of getting a gradient, the same on every page.
@@ -49,6 +49,13 @@ class Curve(NamedTuple):
     color: str = ""
     dashes: Any = "-"
     marker: str = ""
+
+
+def seeds_curve(
+    name: str, x: ArrayLike, runs: ArrayLike, color: str = "", dashes: Any = "-"
+) -> Curve:
+    """The interquartile mean of S seeds' `runs [S, K]` at `x [K]`, with its band."""
+    return Curve(name, x, *estimate(runs), color=color, dashes=dashes)
 
 
 class Panel(NamedTuple):
@@ -264,9 +271,8 @@ def _draw_rows(axes: Axes, part: Rows) -> None:
         # Multiples of the golden ratio spread any number of dots, always the same way.
         heights = y + 0.08 + 0.3 * (0.618034 * np.arange(len(values)) % 1)
         axes.scatter(values, heights, s=16, color=color, alpha=0.55, linewidths=0)
-        middle = float(interquartile_mean(values))
+        middle, low, high = map(float, estimate(values))
         if len(values) >= MIN_RUNS:
-            low, high = bootstrap_interval(values, np.random.default_rng(0))
             axes.plot([low, high], [y - 0.12] * 2, color=color, linewidth=2.5)
         axes.plot(middle, y - 0.12, "D", color=color, markersize=6, markeredgecolor="w")
     axes.grid(visible=False, axis="y")

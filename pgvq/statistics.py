@@ -12,6 +12,7 @@ the Statistical Precipice" (2021).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -21,6 +22,27 @@ Floats = NDArray[np.float64]
 
 MIN_RUNS = 3  # fewer say nothing about the spread between runs
 _BATCH = 2_000_000  # resampled numbers held at a time, 16 MB
+
+
+class Estimate(NamedTuple):
+    """Numbers `[*Q]` with the ends of their 95 % intervals."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+def estimate(
+    runs: ArrayLike, statistic: Callable[[Floats], Floats] | None = None
+) -> Estimate:
+    """A statistic of S runs `[S, *P]` with its bootstrap interval, always the same.
+
+    The interquartile mean by default; see `bootstrap_interval`, whose generator starts
+    from 0 here.
+    """
+    statistic = statistic or interquartile_mean
+    low, high = bootstrap_interval(runs, np.random.default_rng(0), statistic)
+    return Estimate(statistic(np.asarray(runs, np.float64)), low, high)
 
 
 def interquartile_mean(scores: ArrayLike, axis: int = 0) -> Floats:

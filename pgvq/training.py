@@ -8,7 +8,6 @@ is where progress, evaluation, checkpoints and results happen.
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pgvq.algorithms.base import Algorithm
+from pgvq.devices import side_by_side
 from pgvq.lane import (
     Evaluation,
     Lane,
@@ -87,12 +87,9 @@ class Lanes:
             ),
             "init": (init_lane, self._inputs, 0, ()),
         }
-        # XLA compiles one program on one core and meanwhile lets other threads run.
-        with ThreadPoolExecutor(len(jobs)) as pool:
-            done = {
-                name: pool.submit(self._compiled, *job) for name, job in jobs.items()
-            }
-            self._programs = {name: program.result() for name, program in done.items()}
+        self._programs = side_by_side(
+            {name: partial(self._compiled, *job) for name, job in jobs.items()}
+        )
         self.compile_seconds = time.perf_counter() - began
 
     def start(self) -> Progress:

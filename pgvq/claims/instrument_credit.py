@@ -1,6 +1,6 @@
 """Instrument: which of many choices each method holds responsible for a point."""
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from pgvq.claims.instrument_credit_rallies import (
     trained,
     true_weights,
 )
+from pgvq.devices import side_by_side
 from pgvq.study import Claim, Finding, Say
 
 
@@ -43,12 +44,13 @@ def measure(
     )
     learner = DQN(env=PONG, discount=DISCOUNT, budget=float(q_steps))
     say(f"training an actor-critic and a DQN, {seeds} seeds each")
-    with ThreadPoolExecutor(2) as pool:
-        jobs = [
-            pool.submit(trained, algorithm, jnp.arange(seeds), int(steps))
-            for algorithm, steps in ((actor, actor_steps), (learner, q_steps))
-        ]
-        actors, learners = (job.result() for job in jobs)
+    of_both = side_by_side(
+        {
+            "actors": partial(trained, actor, jnp.arange(seeds), int(actor_steps)),
+            "learners": partial(trained, learner, jnp.arange(seeds), int(q_steps)),
+        }
+    )
+    actors, learners = of_both["actors"], of_both["learners"]
     say("playing and weighing")
     games = [
         play(actor, learner, at(actors, i), at(learners, i), i, num_envs, length)

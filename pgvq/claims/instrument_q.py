@@ -11,8 +11,8 @@ from pgvq.algorithms import DQN, PQN, RolloutAlgorithm, Tabular
 from pgvq.diagnostics.exact_pong import SmallPong
 from pgvq.diagnostics.q_training import values_along_training
 from pgvq.diagnostics.q_values import distance_to_best, overestimated
-from pgvq.plotting_panels import COLORS, Curve, Panel, panels
-from pgvq.statistics import bootstrap_interval, interquartile_mean
+from pgvq.plotting_panels import COLORS, Curve, Panel, panels, seeds_curve
+from pgvq.statistics import estimate
 from pgvq.study import Claim, Finding, Say
 
 SMALL_DISCOUNT = 0.95
@@ -115,8 +115,8 @@ def summary(frame: pd.DataFrame, column: str) -> dict[str, tuple[float, float, f
     found = {}
     for variant in frame.variant.unique():
         runs = at_the_end(frame, variant)[column].to_numpy()
-        low, high = bootstrap_interval(runs, np.random.default_rng(0))
-        found[variant] = float(interquartile_mean(runs)), float(low), float(high)
+        middle, low, high = map(float, estimate(runs))
+        found[variant] = middle, low, high
     return found
 
 
@@ -168,17 +168,8 @@ def curve(frame: pd.DataFrame, variant: str, column: str, name: str = "") -> Cur
     """The interquartile mean of the seeds along training, and its interval."""
     rows = frame[frame.variant == variant]
     runs = rows.pivot(index="seed", columns="agent_steps", values=column)
-    low, high = bootstrap_interval(runs.to_numpy(), np.random.default_rng(0))
-    color, dashes = LOOKS[variant]
-    return Curve(
-        name=name or variant,
-        x=runs.columns.to_numpy() / 1000,
-        y=interquartile_mean(runs.to_numpy()),
-        low=low,
-        high=high,
-        color=color,
-        dashes=dashes,
-    )
+    thousands = runs.columns.to_numpy() / 1000
+    return seeds_curve(name or variant, thousands, runs, *LOOKS[variant])
 
 
 STEPS = "thousand agent steps"

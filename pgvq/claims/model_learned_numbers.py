@@ -6,7 +6,7 @@ import pandas as pd
 from pgvq.claims.model_environment import EPISODE
 from pgvq.claims.model_learned_runs import Measured, Sizes
 from pgvq.claims.model_statistics import cosine
-from pgvq.statistics import bootstrap_interval, interquartile_mean
+from pgvq.statistics import estimate
 from pgvq.study import Finding
 
 GAME = "the game itself"
@@ -126,12 +126,11 @@ def played_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
     for name, scores in zip(
         [GAME, *map(named, sizes.amounts)], measured.scores, strict=True
     ):
-        low, high = bootstrap_interval(scores, np.random.default_rng(0))
         rows.append(
             {
                 "trained through": name,
                 "mean return (95 % interval)": (
-                    f"{interquartile_mean(scores):+.2f} ({low:+.2f} to {high:+.2f})"
+                    "{:+.2f} ({:+.2f} to {:+.2f})".format(*estimate(scores))
                 ),
             }
         )
@@ -169,10 +168,10 @@ def score_numbers(measured: Measured) -> dict[str, float]:
     """Mean returns in the game: trained in it, with the most and the least data."""
     numbers = {}
     for name, row in (("game", 0), ("most", -1), ("least", 1)):
-        scores = measured.scores[row]
-        low, high = bootstrap_interval(scores, np.random.default_rng(0))
-        numbers[f"{name}_score"] = float(interquartile_mean(scores))
-        numbers[f"{name}_low"], numbers[f"{name}_high"] = float(low), float(high)
+        found = zip(
+            ("score", "low", "high"), estimate(measured.scores[row]), strict=True
+        )
+        numbers |= {f"{name}_{part}": float(value) for part, value in found}
     return numbers
 
 

@@ -19,7 +19,8 @@ from pgvq.claims.model_gradients import (
 from pgvq.claims.model_horizons import DISCOUNT, GAME, game_step, met_in_play
 from pgvq.claims.model_learning import explained, fit, random_play, unrolled_errors
 from pgvq.claims.model_policies import ANALYTIC, play_with, speed
-from pgvq.claims.model_training import Trained, compiled, halfway, side_by_side, train
+from pgvq.claims.model_training import Trained, compiled, halfway, train
+from pgvq.devices import side_by_side
 from pgvq.envs import SmoothPong
 from pgvq.rollout import Games
 from pgvq.study import Say

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pgvq.claims.model_smooth_numbers import SCORE_FUNCTION
 from pgvq.claims.model_smooth_runs import BACKPROPAGATION
-from pgvq.plotting_panels import COLORS, Curve, Panel, Rows, panels
-from pgvq.statistics import bootstrap_interval, interquartile_mean
+from pgvq.plotting_panels import COLORS, Curve, Panel, Rows, panels, seeds_curve
 from pgvq.study import Finding
 
 HUES = {
@@ -60,15 +58,7 @@ def draw_learning(finding: Finding, folder: Path) -> list[Path]:
 def learning_curve(name: object, rows: pd.DataFrame) -> Curve:
     """The interquartile mean over seeds, with its interval."""
     wide = rows.pivot(index="seed", columns="agent_steps", values="mean_return")
-    low, high = bootstrap_interval(wide, np.random.default_rng(0))
-    return Curve(
-        str(name),
-        wide.columns / 1000,
-        interquartile_mean(wide),
-        low,
-        high,
-        color=HUES[str(name)],
-    )
+    return seeds_curve(str(name), wide.columns / 1000, wide, HUES[str(name)])
 
 
 def draw_horizons(finding: Finding, folder: Path) -> list[Path]:

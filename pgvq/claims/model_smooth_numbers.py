@@ -17,7 +17,7 @@ from pgvq.claims.model_statistics import (
     total_variance,
 )
 from pgvq.experiment import RANDOM_PLAY
-from pgvq.statistics import bootstrap_interval, interquartile_mean, steps_to_reach
+from pgvq.statistics import estimate, interquartile_mean, steps_to_reach
 from pgvq.study import Finding
 
 SCORES = (-0.5, 0.0)  # mean returns of a point whose agent steps are counted
@@ -30,7 +30,7 @@ def finding(measured: Measured, refusals: pd.DataFrame, sizes: Sizes) -> Finding
     """All numbers and tables, and what was expected of them."""
     horizons = horizon_table(measured, sizes)
     exact = measured.exact.mean(1)
-    low, high = bootstrap_interval(exact, np.random.default_rng(0))
+    middle, low, high = estimate(exact)
     numbers = {
         "seeds": sizes.seeds,
         "matches": sizes.matches,
@@ -42,7 +42,7 @@ def finding(measured: Measured, refusals: pd.DataFrame, sizes: Sizes) -> Finding
         "refused": float(refusals.refused.mean()),
         "hard_zero": measured.hard_zero,
         "soft_zero": float(np.mean(measured.gradients.zero)),
-        "exact": float(interquartile_mean(exact)),
+        "exact": float(middle),
         "exact_low": float(low),
         "exact_high": float(high),
         "random_play": RANDOM_PLAY,

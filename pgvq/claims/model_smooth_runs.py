@@ -13,7 +13,8 @@ from jax import Array
 from pgvq.algorithms import REINFORCE, ActorCritic
 from pgvq.claims.model_horizons import Gradients, sample_gradients
 from pgvq.claims.model_policies import ANALYTIC, play_with, speed
-from pgvq.claims.model_training import Trained, compiled, halfway, side_by_side, train
+from pgvq.claims.model_training import Trained, compiled, halfway, train
+from pgvq.devices import side_by_side
 from pgvq.envs import Pong, SmoothPong, as_button
 from pgvq.rollout import Games
 from pgvq.study import Say

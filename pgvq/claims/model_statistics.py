@@ -1,27 +1,19 @@
 """What samples of a gradient say: its length, its noise, and where it points.
 
 Gradients come as rows `[N, H, P]`: N independent estimates, each from one game or from
-several, for H horizons, with respect to P weights. Intervals are percentile bootstraps
-over whole rows, or 1.96 standard errors of their mean.
+several, for H horizons, with respect to P weights. Estimates are `[H]`; their intervals
+are percentile bootstraps over whole rows, or 1.96 standard errors of their mean.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from pgvq.statistics import Estimate, Floats
+
 RESAMPLES = 300
-
-
-class Estimate(NamedTuple):
-    """A number for each horizon, `[H]`, with the ends of its 95 % interval."""
-
-    value: Floats
-    low: Floats
-    high: Floats
 
 
 def total_variance(rows: ArrayLike, generator: Generator) -> Estimate:

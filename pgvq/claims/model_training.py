@@ -1,7 +1,6 @@
 """Runs trained in memory, each a lane of a program, with their policies on the way."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,9 +12,8 @@ from numpy.typing import ArrayLike
 from pgvq.lane import TRAINING, seed_key
 from pgvq.types import Params
 
-HALFWAY = (
-    -0.5
-)  # points, mean return: from random play's -0.86, half of the way to level
+# Mean return in points: from random play's -0.86, half of the way to level.
+HALFWAY = -0.5
 
 
 class Trained(NamedTuple):
@@ -58,19 +56,6 @@ def halfway(returns: ArrayLike) -> int:
     """The first of `[K]` points above `HALFWAY`; the last where none is."""
     above = np.flatnonzero(np.asarray(returns) > HALFWAY)
     return int(above[0]) if len(above) else np.size(returns) - 1
-
-
-def side_by_side(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """The results of `jobs` by name, run in a thread each.
-
-    XLA compiles a program on one core and lets other threads run meanwhile, so that a
-    machine of two cores is done in half the time.
-    """
-    with ThreadPoolExecutor(max(len(jobs), 1)) as pool:
-        running = {name: pool.submit(job) for name, job in jobs.items()}
-        return {
-            name: jax.block_until_ready(job.result()) for name, job in running.items()
-        }
 
 
 def compiled(function: Callable[..., Any], *like: Any) -> Callable[..., Any]:

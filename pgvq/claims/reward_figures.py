@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pgvq.claims.reward_runs import REWARDS, STARTS, TARGETS, pivoted
-from pgvq.plotting_panels import COLORS, Curve, Panel, Rows, panels
-from pgvq.statistics import bootstrap_interval, interquartile_mean
+from pgvq.plotting_panels import COLORS, Curve, Panel, Rows, panels, seeds_curve
 from pgvq.study import Finding
 
 SCORE = "score: points won minus lost, per game"
@@ -116,13 +114,8 @@ def score_curves(
     curves = []
     for shown, name in variants.items():
         steps, values = pivoted(scores, name, "score")
-        low, high = bootstrap_interval(values, np.random.default_rng(0))
-        middle = interquartile_mean(values)
-        curves.append(
-            Curve(
-                shown, steps / 1000, middle, low, high, shades(variants, color)[shown]
-            )
-        )
+        look = shades(variants, color)[shown]
+        curves.append(seeds_curve(shown, steps / 1000, values, look))
     return Panel(title, STEPS, "score", curves, y_limits=LIMITS)
 
 

@@ -1,35 +1,21 @@
 """What the runs of the claim on rewards say: numbers, tables, expectations."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pgvq.claims.reward_runs import BASELINE, REWARDS, STARTS, TARGETS, Runs, pivoted
-from pgvq.statistics import Floats, bootstrap_interval, interquartile_mean
+from pgvq.statistics import Estimate, Floats, estimate, interquartile_mean
 
 AT_END = "the game's end"
 SMALL = 3.0  # points: less is not called an improvement
 CLOSE = 0.1  # between two mean values, of points that count 1
 
 
-class Estimate(NamedTuple):
-    """An interquartile mean over seeds and its 95 % interval."""
-
-    middle: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """As tables have it."""
-        return f"{self.middle:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
-
-
-def estimate(scores: Floats) -> Estimate:
-    """Of the seeds' scores `[S]`."""
-    low, high = bootstrap_interval(scores, np.random.default_rng(0))
-    return Estimate(float(interquartile_mean(scores)), float(low), float(high))
+def written(scores: Floats) -> str:
+    """The interquartile mean of the seeds' scores `[S]` with its interval."""
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*estimate(scores))
 
 
 def gap(a: Floats, b: Floats) -> Estimate:
@@ -39,9 +25,13 @@ def gap(a: Floats, b: Floats) -> Estimate:
         middle = interquartile_mean(pairs)  # [..., 2]
         return middle[..., 0] - middle[..., 1]
 
-    both = np.stack([a, b], axis=1)
-    low, high = bootstrap_interval(both, np.random.default_rng(0), difference)
-    return Estimate(float(difference(both)), float(low), float(high))
+    return estimate(np.stack([a, b], axis=1), difference)
+
+
+def gap_numbers(name: str, a: Floats, b: Floats) -> dict[str, float]:
+    """The ends and the middle of a `gap`, by name."""
+    found = zip(("middle", "low", "high"), gap(a, b), strict=True)
+    return {f"{name}_gap_{part}": float(value) for part, value in found}
 
 
 def last_values(runs: Runs, variant: str) -> Floats:
@@ -75,10 +65,9 @@ def numbers(runs: Mapping[str, Runs], shares: Mapping[str, float]) -> dict[str, 
         "none": (dqn, "none", BASELINE),
     }
     for name, (of, a, b) in pairs.items():
-        parts = gap(of.final(a), of.final(b))._asdict().items()
-        found |= {f"{name}_gap_{part}": value for part, value in parts}
-    slower = gap(on_the_way(dqn, "none"), on_the_way(dqn, BASELINE))
-    found |= {f"slower_gap_{part}": x for part, x in slower._asdict().items()}
+        found |= gap_numbers(name, of.final(a), of.final(b))
+    slower = on_the_way(dqn, "none"), on_the_way(dqn, BASELINE)
+    found |= gap_numbers("slower", *slower)
     for name in {**STARTS, **TARGETS}.values():
         values = last_values(dqn, name)
         found[f"value_{slug(name)}"] = float(values.mean())
@@ -115,7 +104,7 @@ def tables(
                         1000 * shares[name], 2
                     ),
                     **{
-                        f"{method}, score": str(estimate(of.final(name)))
+                        f"{method}, score": written(of.final(name))
                         for method, of in runs.items()
                     },
                 }
@@ -147,9 +136,9 @@ def compared(dqn: Runs, variants: Mapping[str, str], what: str) -> pd.DataFrame:
         rows.append(
             {
                 what: shown,
-                "score": str(estimate(scores)),
+                "score": written(scores),
                 "worst seed": f"{scores.min():+.1f}",
-                "score on the way": str(estimate(on_the_way(dqn, name))),
+                "score on the way": written(on_the_way(dqn, name)),
                 "mean value": f"{values.mean():+.2f}",
                 "spread of it over seeds": f"{values.std():.2f}",
             }
@@ -182,7 +171,7 @@ def expectations(
         ),
         f"Paid at the game's end alone, neither gains {SMALL:g} points on its "
         "beginning within this budget.": all(
-            score(method, AT_END).middle < start + SMALL for method in runs
+            score(method, AT_END).value < start + SMALL for method in runs
         ),
         "Hits are the denser reward: random play is paid for them more often than for "
         "points.": found["hits_per_point"] > 1,

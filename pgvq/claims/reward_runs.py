@@ -1,7 +1,6 @@
 """The runs behind the claim on rewards, first values and targets, and their scores."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 
 from pgvq.algorithms import DQN, ActorCritic, Algorithm
 from pgvq.claims.reward_environment import PaidPong, paid_by
+from pgvq.devices import side_by_side
 from pgvq.experiment import Experiment
 from pgvq.lane import Lane
 from pgvq.statistics import Floats
@@ -114,9 +114,7 @@ def train(
             for seed in range(experiment.seeds)
         )
     ]
-    # XLA compiles a program on one core: several programs use them all.
-    with ThreadPoolExecutor(len(waiting)) as pool:
-        list(pool.map(lambda item: item[1].compile(), waiting))
+    side_by_side({str(i): item[1].compile for i, item in enumerate(waiting)})
     found: dict[str, list[Runs]] = {name: [] for name in experiments}
     for number, (name, programs) in enumerate(waiting, 1):
         lanes = programs.lanes

@@ -37,9 +37,7 @@ class Values(NamedTuple):
     """What an algorithm believes of observations `[N, *O]`."""
 
     q_values: Array  # [N, A]
-    state_value: (
-        Array  # [N] of the policy that `q_values` are about, from its action on
-    )
+    state_value: Array  # [N] of the policy that `q_values` are about
     bonus: Array  # [N] that this policy earns here beside the reward
 
 
