@@ -143,11 +143,11 @@ def horizon_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
             "horizon": sizes.horizons,
             "norm": norms(rows),
         }
-        for what, estimate in estimates.items():
+        for what, found in estimates.items():
             scale = sizes.games if what == "variance" else 1  # of a single game
-            columns[what] = scale * estimate.value
-            columns[f"{what}_low"] = scale * estimate.low
-            columns[f"{what}_high"] = scale * estimate.high
+            columns[what] = scale * found.value
+            columns[f"{what}_low"] = scale * found.low
+            columns[f"{what}_high"] = scale * found.high
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
