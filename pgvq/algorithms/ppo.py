@@ -23,6 +23,7 @@ from pgvq.losses import (
     entropy,
     log_prob,
     squared_error,
+    standardized,
 )
 from pgvq.minibatches import shuffled_indices
 from pgvq.networks import Critic
@@ -113,7 +114,7 @@ class PPO(PolicyGradient, kw_only=True):
         logits, value, returns = self.assess(params, batch, self.lambda_)
         advantage = returns - value
         if self.normalize == "batch":
-            advantage = standardized(advantage)
+            advantage = standardized(advantage, returns)
         sample = Sample(
             obs=batch.obs,
             action=batch.action,
@@ -135,7 +136,7 @@ class PPO(PolicyGradient, kw_only=True):
         log_probs = log_prob(logits, batch.action)
         advantage = batch.advantage
         if self.normalize == "minibatch":
-            advantage = standardized(advantage)
+            advantage = standardized(advantage, batch.returns)
 
         actor = clipped_surrogate_loss(log_probs, batch.log_prob, advantage, self.clip)
         if self.clip_value:
@@ -179,8 +180,3 @@ class PPO(PolicyGradient, kw_only=True):
         metrics = jax.tree.map(jnp.mean, metrics) | {"learning_rate": learning_rate}
         steps = learner.agent_steps + self.steps_per_iteration
         return Learner(params, opt_state, steps), metrics
-
-
-def standardized(advantage: Array) -> Array:
-    """Mean 0 and deviation 1 over all axes."""
-    return (advantage - advantage.mean()) / (advantage.std() + 1e-8)

@@ -24,7 +24,6 @@ from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.diagnostics.q_values import values_of
 from pgvq.envs import vector_step
 from pgvq.losses import action_value
-from pgvq.returns import has_ended
 from pgvq.rollout import World, init_world, rollout
 from pgvq.types import InputError, Key, PyTree, Transition
 
@@ -96,14 +95,12 @@ def _(algorithm: PolicyGradient, state: TrainState, batch: Transition) -> Array:
 @action_credit.register
 def _(algorithm: REINFORCE, state: TrainState, batch: Transition) -> Array:
     """The return less the baseline; NaN where the rollout's edge cuts the return."""
-    _, value, returns = algorithm.assess(state.learner.params, batch, 1.0)
-    complete = has_ended(batch.terminated, batch.truncated)
-    baseline: Array | float = 0.0
-    if algorithm.baseline == "batch mean":
-        baseline = jnp.mean(returns, where=complete)
-    elif algorithm.baseline == "value network":
-        baseline = value
-    return jnp.where(complete, returns - baseline, jnp.nan)
+    params, statistics = state.learner.params, state.learner.carried.statistics
+    rows = algorithm.rows(params, batch, statistics)
+    baseline = rows.baseline
+    if algorithm.baseline == "value network":
+        baseline = algorithm.heads(params, rows)[1]
+    return jnp.where(rows.running, jnp.nan, rows.returns - baseline)
 
 
 @action_credit.register

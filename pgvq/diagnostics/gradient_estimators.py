@@ -23,7 +23,7 @@ from pgvq.types import InputError, Key, Params, Transition
 
 REINFORCES: dict[Any, str] = {
     "none": "REINFORCE, no baseline",
-    "batch mean": "REINFORCE, batch mean",
+    "running mean": "REINFORCE, running mean",
     "value network": "REINFORCE, value network",
 }
 LAMBDAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 1.0)
