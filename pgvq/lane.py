@@ -13,7 +13,7 @@ from jax import Array
 from pgvq.algorithms.base import Algorithm, act_with_memory, initial_memory
 from pgvq.envs import evaluation_env
 from pgvq.rollout import Games, play
-from pgvq.types import Key, Metrics, PyTree
+from pgvq.types import Key, PyTree, Ratio
 
 MODES = ("greedy", "explore")
 
@@ -29,14 +29,23 @@ class Lane(NamedTuple):
     seed: int
 
 
+class Mean(NamedTuple):
+    """A mean in the making, of any number of values; leaves `[L]`.
+
+    Small values are not lost in a large total: `rounded_off` is what float32 cannot
+    hold of it. The mean is `(total + rounded_off) / number`.
+    """
+
+    total: Array  # float32
+    rounded_off: Array  # float32
+    number: Array  # int32
+
+
 class Progress(NamedTuple):
     """All that changes while lanes train; a checkpoint holds exactly this."""
 
     state: Any  # the algorithms' states, leaves [L, ...]
-    sums: (
-        Metrics  # [L] each: sum since the last evaluation of the values that are known
-    )
-    counts: Metrics  # [L] each: how many were known
+    metrics: dict[str, Mean]  # since the last evaluation, of the values that are known
 
 
 class Evaluation(NamedTuple):
@@ -55,26 +64,51 @@ def init_lane(algorithm: Algorithm, seed: Array) -> Progress:
     """A lane at its beginning, after its initial steps."""
     state = algorithm.init(seed_key(seed, TRAINING))
     _, metrics = jax.eval_shape(algorithm.iterate, state)
-    zeros = {name: jnp.zeros(()) for name in metrics}
-    return Progress(state, zeros, jax.tree.map(jnp.copy, zeros))
+    return Progress(state, {name: empty_mean() for name in metrics})
 
 
 def advance_lane(
     iterations: Array, algorithm: Algorithm, progress: Progress
 ) -> Progress:
-    """So many iterations further; metrics are summed where they are known."""
+    """Runs `iterations` iterations; metrics are summed where they are known."""
 
     def one(_: Array, progress: Progress) -> Progress:
         state, metrics = algorithm.iterate(progress.state)
-        known = {name: ~jnp.isnan(value) for name, value in metrics.items()}
         sums = {
-            name: progress.sums[name] + jnp.where(known[name], value, 0.0)
+            name: with_value(progress.metrics[name], value)
             for name, value in metrics.items()
         }
-        counts = {name: progress.counts[name] + known[name] for name in metrics}
-        return Progress(state, sums, counts)
+        return Progress(state, sums)
 
     return jax.lax.fori_loop(0, iterations, one, progress)
+
+
+def empty_mean() -> Mean:
+    """Of no values."""
+    return Mean(jnp.float32(0), jnp.float32(0), jnp.int32(0))
+
+
+def with_value(mean: Mean, value: Array | Ratio) -> Mean:
+    """The mean with one iteration's value; NaN, and a ratio of nothing, change nothing.
+
+    Args:
+        mean: leaves `[]`.
+        value: `[]`.
+    """
+    if not isinstance(value, Ratio):
+        value = Ratio(value, ~jnp.isnan(value))
+    known = value.number > 0
+    new = jnp.where(known, value.total, 0.0).astype(jnp.float32)
+    # A sum in two floats: what the first one rounds off goes to the second (Knuth's
+    # exact addition), and the two are made anew so that the second stays small.
+    rough = mean.total + new
+    part = rough - mean.total
+    lost = mean.rounded_off + ((mean.total - (rough - part)) + (new - part))
+    total = rough + lost
+    rounded_off = jnp.where(jnp.isfinite(total), lost - (total - rough), 0.0)
+    total = jnp.where(jnp.isfinite(rough), total, rough)
+    number = jnp.where(known, value.number, 0).astype(jnp.int32)
+    return Mean(total, rounded_off, mean.number + number)
 
 
 def evaluate_lane(

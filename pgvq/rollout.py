@@ -9,7 +9,7 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.envs import forgets, vector_reset, vector_step
-from pgvq.types import Key, Metrics, PyTree, Transition
+from pgvq.types import Key, Metrics, PyTree, Ratio, Transition
 
 BLOCK = 32  # agent steps of `play` between two looks whether all games are over
 
@@ -70,8 +70,9 @@ def rollout(
         length: T, static.
 
     Returns:
-        The world afterwards, the transitions `[T, N, ...]`, and the mean return and
-        length of the episodes that ended meanwhile (NaN if none did) with their number.
+        The world afterwards, the transitions `[T, N, ...]`, and metrics: the mean
+        return and length of the episodes that ended meanwhile, as ratios, and their
+        number.
     """
 
     def step(world: World, key: Key) -> tuple[World, tuple[Transition, Array, Array]]:
@@ -107,11 +108,10 @@ def rollout(
     )
     ended = batch.terminated | batch.truncated
     episodes = jnp.sum(ended)
-    count = jnp.where(episodes > 0, episodes, jnp.nan)
-    metrics = {
-        "episode_return": jnp.sum(returns * ended) / count,
-        "episode_length": jnp.sum(lengths * ended) / count,
-        "episodes": episodes.astype(jnp.float32),
+    metrics: Metrics = {
+        "episode_return": Ratio(jnp.sum(jnp.where(ended, returns, 0.0)), episodes),
+        "episode_length": Ratio(jnp.sum(lengths * ended), episodes),
+        "episodes_per_iteration": episodes.astype(jnp.float32),
     }
     return world, batch, metrics
 

@@ -130,16 +130,16 @@ class Lanes:
 
     def metrics(self, progress: Progress) -> tuple[Progress, dict[str, np.ndarray]]:
         """Means `[L]` since the last call (NaN where none was known); starts afresh."""
-        sums, counts = jax.device_get((progress.sums, progress.counts))
-        with np.errstate(invalid="ignore"):
-            means = {name: sums[name] / counts[name] for name in sums}
-        zeros = self._put(jax.tree.map(np.zeros_like, sums))
-        again = self._put(jax.tree.map(np.zeros_like, counts))
+        held = jax.device_get(progress.metrics)
         count = len(self.lanes)
-        return (
-            progress._replace(sums=zeros, counts=again),
-            {name: mean[:count] for name, mean in means.items()},
-        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = {
+                name: (np.float64(mean.total) + mean.rounded_off)[:count]
+                / np.where(mean.number > 0, mean.number, np.nan)[:count]
+                for name, mean in held.items()
+            }
+        zeros = self._put(jax.tree.map(np.zeros_like, held))
+        return progress._replace(metrics=zeros), means
 
     def to_host(self, progress: Progress) -> Progress:
         """Plain numpy arrays, keys as their data: what a checkpoint can hold.

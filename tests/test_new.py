@@ -50,7 +50,7 @@ def test_a_template_learns(family):
     def learn(key):
         def one(state, _):
             state, metrics = algorithm.iterate(state)
-            return state, metrics["episode_return"]
+            return state, metrics["episode_return"].value
 
         return jax.lax.scan(one, algorithm.init(key), length=count)
 

@@ -90,7 +90,7 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
             return unroll(network, params, obs, memory, ended)
         return *apply_over_time(self.network, params, obs), memory
 
-    def init_learner(self, key: Key, obs: Array) -> Learner:
+    def init_learner(self, key: Key, obs: Array) -> Any:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         memory = (self.initial_memory(1),) if self.memory_size else ()
         params = self.network.init(key, obs[None], *memory)
@@ -146,9 +146,7 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
             return jnp.argmax(logits, axis=-1), after, memory
         return jax.random.categorical(key, logits), after, memory
 
-    def update(
-        self, learner: Learner, batch: Transition, key: Key
-    ) -> tuple[Learner, Metrics]:
+    def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
         """One step of Adam down the gradient of `loss`."""
         grads, metrics = jax.grad(self.loss, has_aux=True)(learner.params, batch)
         return self.descended(learner, grads, metrics)

@@ -127,7 +127,10 @@ class REINFORCE(PolicyGradient, kw_only=True):
     def init_learner(self, key: Key, obs: Array) -> MonteCarloLearner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         learner = super().init_learner(key, obs)
-        return MonteCarloLearner(*learner, self.nothing_carried(learner.params))
+        carried = self.nothing_carried(learner.params)
+        return MonteCarloLearner(
+            learner.params, learner.opt_state, learner.agent_steps, carried
+        )
 
     def nothing_carried(self, params: Params) -> Carried:
         """What is carried into the first rollout: no running episode has begun."""

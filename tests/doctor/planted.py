@@ -12,6 +12,7 @@ from pgvq.algorithms.base import TrainState, static
 from pgvq.losses import action_value, entropy
 from pgvq.returns import one_step_returns
 from pgvq.rollout import rollout
+from pgvq.types import Ratio
 
 
 class DummyKey(Policy, kw_only=True):
@@ -154,7 +155,10 @@ class ZeroBeforeTheFirst(Policy, kw_only=True):
 
     def iterate(self, state):
         state, metrics = super().iterate(state)
-        return state, {name: jnp.nan_to_num(value) for name, value in metrics.items()}
+        known = {
+            name: m.value if isinstance(m, Ratio) else m for name, m in metrics.items()
+        }
+        return state, {name: jnp.nan_to_num(value) for name, value in known.items()}
 
 
 class StaleEpisodes(Policy, kw_only=True):
@@ -166,7 +170,7 @@ class StaleEpisodes(Policy, kw_only=True):
     def iterate(self, state):
         state, last = state
         state, metrics = super().iterate(state)
-        now = metrics["episode_return"]
+        now = metrics["episode_return"].value
         now = jnp.where(jnp.isnan(now), last, now)
         return (state, now), {**metrics, "episode_return": now}
 
