@@ -139,6 +139,31 @@ def steps_to_reach(steps: ArrayLike, curves: ArrayLike, threshold: float) -> Flo
     return np.where(reached.any(axis=1), steps[reached.argmax(axis=1)], np.nan)
 
 
+def steps_to_stay(steps: ArrayLike, curves: ArrayLike, threshold: float) -> Floats:
+    """From where on each curve scores `threshold` or more, up to its end.
+
+    A curve that falls below the threshold again has not reached it, however high it
+    was before. Between the last evaluation point below and the next one the crossing is
+    interpolated. `steps` [P] in agent steps (or any unit), rising; `curves` [S, P].
+    Returns [S] in the unit of `steps`, infinity for "never", also where P is 0 or the
+    curve's end is NaN.
+    """
+    steps, curves = np.asarray(steps, np.float64), np.asarray(curves, np.float64)
+    found = np.full(len(curves), np.inf)
+    for row, curve in enumerate(curves):
+        below = np.flatnonzero(~(curve >= threshold))
+        if not len(steps) or (len(below) and below[-1] == len(steps) - 1):
+            continue
+        if not len(below):
+            found[row] = steps[0]
+            continue
+        last = below[-1]
+        rise = curve[last + 1] - curve[last]
+        share = (threshold - curve[last]) / rise if np.isfinite(rise) else 1.0
+        found[row] = steps[last] + share * (steps[last + 1] - steps[last])
+    return found
+
+
 def share_that_learned(final: ArrayLike, bar: ArrayLike) -> float:
     """The share of runs whose final score lies above `bar`, from 0 to 1.
 

@@ -12,7 +12,7 @@ from pgvq.statistics import (
     interquartile_mean,
     probability_of_improvement,
     share_that_learned,
-    steps_to_reach,
+    steps_to_stay,
 )
 
 _COUNTS = ("seeds", "finished", "diverged", "games")
@@ -34,8 +34,9 @@ def summarise(
     environment has none, above their own score before learning.
     `truncated`: share of the final games that met the step cap; `identical_games`:
     share of finished seeds whose final games were all the same, and so are one sample.
-    `steps_to_X`, `reached_X` for each threshold X: agent steps after which the median
-    seed scores X or more (NaN unless more than half do), and how many seeds do;
+    `steps_to_X`, `reached_X` for each threshold X: agent steps from which on the curve
+    over seeds, their interquartile mean, scores X or more for good (interpolated
+    between evaluation points; infinity for never), and how many seeds' own curves do;
     by default 0 and +15 where the score has a parity.
     `train_seconds`, `compile_seconds`, `evaluation_seconds` over all sessions, and
     `steps_per_second`, agent steps of all seeds per second of training.
@@ -101,18 +102,15 @@ def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, A
 
 
 def _speed(found: Curves, thresholds: tuple[float, ...]) -> dict[str, float]:
-    """Agent steps to each threshold, of the seeds that went furthest.
-
-    A seed that never gets there counts as later than all others: the median over only
-    those that do would praise an algorithm for its failures.
-    """
+    """Agent steps from which on the curve over seeds stays above each threshold."""
     row: dict[str, float] = {}
+    scores = found.scores[found.complete]
     for bar in thresholds:
-        reached = steps_to_reach(found.steps, found.scores[found.complete], bar)
-        later = np.where(np.isnan(reached), np.inf, reached)
-        middle = float(np.median(later)) if len(later) else np.inf
-        row[f"steps_to_{bar:g}"] = middle if np.isfinite(middle) else np.nan
-        row[f"reached_{bar:g}"] = int(np.sum(~np.isnan(reached)))
+        middle = interquartile_mean(scores)[None] if len(scores) else scores
+        there = steps_to_stay(found.steps, middle, bar)
+        row[f"steps_to_{bar:g}"] = float(there[0]) if len(there) else np.inf
+        there = steps_to_stay(found.steps, scores, bar)
+        row[f"reached_{bar:g}"] = int(np.sum(np.isfinite(there)))
     return row
 
 

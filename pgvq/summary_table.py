@@ -118,8 +118,9 @@ def _caption(
     ]
     if bars:
         lines.append(
-            f"to {signed(bars[0])}: agent steps to the first evaluation at which the "
-            "median seed scores that or more; below, how many seeds ever do."
+            f"to {signed(bars[0])}: agent steps from which on the interquartile mean "
+            "over seeds is that or more, up to the end; below, how many seeds' own "
+            "curves are."
         )
     return [
         *lines,
@@ -171,9 +172,11 @@ def percent(share: float) -> str:
 
 
 def short(number: float) -> str:
-    """A large number in three digits: 950, 12.3k, 4.56M."""
+    """A large number in three digits: 950, 12.3k, 4.56M; infinity is "never"."""
     if _unknown(number):
         return _UNKNOWN
+    if math.isinf(number):
+        return "never"
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= 0.9995 * unit:
             scaled = number / unit

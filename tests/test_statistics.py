@@ -10,6 +10,7 @@ from pgvq.statistics import (
     probability_of_improvement,
     share_that_learned,
     steps_to_reach,
+    steps_to_stay,
 )
 
 NAN = float("nan")
@@ -158,3 +159,21 @@ def test_share_that_learned_is_strictly_above_its_bar():
     assert share_that_learned([5.0, 5.0, NAN], [4.0, 6.0, 0.0]) == 0.5
     assert np.isnan(share_that_learned([NAN], 0.0))
     assert np.isnan(share_that_learned([], 0.0))
+
+
+def test_steps_to_stay_is_interpolated_and_for_good():
+    """Pitfall 30: a curve that falls back has not got there; never is infinity."""
+    steps = [0, 10, 20, 30]
+    curves = [
+        [-4, -2, 2, 4],  # half-way between 10 and 20
+        [-4, 5, -1, 3],  # fell back: a quarter behind 20
+        [-4, 5, 6, -1],  # is not there at the end
+        [1, 2, 3, 4],  # from the beginning
+        [-4, -3, -2, -1],
+        [-4, 1, 2, NAN],
+        [-4, NAN, 2, 3],  # not known at 10: from 20 on
+    ]
+    there = steps_to_stay(steps, curves, 0.0)
+    inf = np.inf
+    np.testing.assert_allclose(there, [15, 22.5, inf, 0, inf, inf, 20])
+    assert steps_to_stay([], np.empty((2, 0)), 0.0).tolist() == [inf, inf]
