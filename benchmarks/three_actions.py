@@ -3,8 +3,8 @@
     python benchmarks/three_actions.py [--seeds 8] [--steps 3e6] [--json F] [--page F]
 
 On Pong with three actions, three rules that differ in nothing else: advantages divided
-by their deviation; centred and divided by it; and the rule of `pgvq.losses.standardized`,
-centred and divided by the deviation, but by at least a tenth of the returns' size.
+by their deviation; centred and divided by it; and `pgvq.losses.standardized`, which
+divides by the deviation, but by at least a tenth of the returns' size.
 """
 
 import argparse
@@ -81,8 +81,7 @@ def measure(rule: Any, seeds: int, steps: float) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown, for the page."""
     lines = [
-        "| advantages are | runs that lose every point | median score | "
-        "lowest entropy, nats |",
+        "| advantages are | runs that lost | median score | lowest entropy, nats |",
         "|---|---|---|---|",
     ]
     for row in rows:
