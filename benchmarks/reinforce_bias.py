@@ -9,12 +9,13 @@ the rollout's edge and divided by the number of those that were left.
 
 Measured is the part of the mean estimate along the exact gradient, over the exact
 gradient: 1 is right. The environments are: episodes of a fixed number of agent steps
-whose first action decides what the last one pays; "smash or rally", whose long episodes
-are the better ones; and `SmallPong`, solved exactly. Each run is an independent stream
-of games of one policy, and errors are over runs.
+whose first, or last, action decides what the episode pays at its end; "smash or rally",
+whose long episodes are the better ones; and `SmallPong`, solved exactly. Each run is an
+independent stream of games of one policy, and errors are over runs.
 """
 
 import argparse
+import itertools
 import json
 import math
 from functools import partial
@@ -53,17 +54,18 @@ class EpisodeState(environment.EnvState):
     pays: Any  # at its end
 
 
-class FirstActionDecides(environment.Environment):
-    """Episodes whose first action decides when they end and what they then pay.
+class OneActionDecides(environment.Environment):
+    """Episodes of which one action decides what they pay at their end.
 
     `length`: of every episode, which pays 1 for action 1 and 0 for action 0; 0 stands
     for "smash or rally": a smash (0) takes 20 steps and wins 4 points in 10, a rally
     (1) is lost after 20 steps or won after 300, half of the time each.
+    `last`: the last action decides, not the first.
     """
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, last: bool = False) -> None:
         super().__init__()
-        self.length = length
+        self.length, self.last = length, last
 
     @property
     def default_params(self) -> environment.EnvParams:
@@ -92,6 +94,8 @@ class FirstActionDecides(environment.Environment):
         pays = jnp.where(first, pays, state.pays)
         state = EpisodeState(state.time + 1, left, pays)
         over = left == 0
+        if self.last:
+            pays = (action == 1).astype(jnp.float32)
         obs = self.observe(key, state, action, params)
         return obs, state, jnp.where(over, pays, 0.0), over, {}
 
@@ -136,17 +140,20 @@ def main() -> None:
 def cases() -> list[Case]:
     """All environments with their exact gradients."""
     found = []
-    for length in (*LENGTHS, 0):
-        env = FirstActionDecides(length)
+    for length, last in [*itertools.product(LENGTHS, (True, False)), (0, False)]:
+        env = OneActionDecides(length, last)
         algorithm = bare(env, 1.0)
         params = algorithm.init_learner(jax.random.key(0), jnp.zeros(2)).params
         params = jax.tree.map(jnp.zeros_like, params)
         # pi (1 - pi) times the difference of the returns, by the mean length.
         gain = 0.25 * (1.0 if length else 0.2) / (length or 90)
         exact = jax.tree.map(jnp.zeros_like, params)
-        exact["params"]["logits"]["kernel"] += jnp.array([[-gain, gain], [0, 0]])
+        seen = jnp.array([[0.0], [1.0]] if last else [[1.0], [0.0]])
+        exact["params"]["logits"]["kernel"] += seen * jnp.array([-gain, gain])
         exact["params"]["logits"]["bias"] += jnp.array([-gain, gain])
-        name = f"{length} agent steps" if length else "smash or rally"
+        name = "smash or rally"
+        if length:
+            name = f"{length} steps, the {'last' if last else 'first'} one decides"
         found.append(Case(name, algorithm, params, exact, length or 300))
     return [*found, small_pong()]
 
@@ -208,7 +215,7 @@ def of_run(case: Case, burn_in: int, counted: int, key: Any) -> dict[str, Any]:
     key_world, key_play = jax.random.split(key)
     env, env_params = algorithm.env, algorithm.params
     world = init_world(env, env_params, key_world, algorithm.num_envs, ())
-    if isinstance(env, FirstActionDecides):
+    if isinstance(env, OneActionDecides):
         world = at_any_stage(world, key, case.longest)
     learner = algorithm.init_learner(key, world.obs[0])._replace(params=params)
     behave = partial(algorithm.behave, learner, greedy=False)
