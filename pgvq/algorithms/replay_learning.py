@@ -19,7 +19,6 @@ from pgvq.returns import n_step
 from pgvq.rollout import rollout
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 
-
 # The updates' own keys are folded from the key of the draws. `split(key, n)[i]` is
 # `fold_in(key, i)`, so the number is one that no split reaches.
 UPDATES = 2**32 - 1
@@ -226,9 +225,12 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         return prioritized.update(priorities, index, priority)
 
     def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
-        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches."""
+        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches.
+
+        Schedules are read at the agent steps before the rollout.
+        """
         lived = self.record(learner.experience, batch)
-        steps = learner.agent_steps + self.steps_per_iteration
+        steps = learner.agent_steps
 
         def one(
             carry: tuple[Any, PyTree], given: tuple[PyTree, Key]
@@ -242,11 +244,12 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         keys = jax.random.split(key_updates, self.updates_per_iteration)
 
         # The ring stays outside of what the updates carry: none of them changes it.
-        start = learner._replace(experience=(), agent_steps=steps), lived.priorities
+        start = learner._replace(experience=()), lived.priorities
         (learner, priorities), metrics = jax.lax.scan(
             one, start, (self.draws(lived, key), keys)
         )
         lived = lived._replace(priorities=priorities)
         metrics = jax.tree.map(jnp.mean, metrics)
         metrics |= {"learning_rate": self.learning_rate_at(steps)}
-        return learner._replace(experience=lived), metrics
+        steps = steps + self.steps_per_iteration
+        return learner._replace(experience=lived, agent_steps=steps), metrics
