@@ -80,7 +80,8 @@ NEW = """Begin an algorithm of your own: a commented file that trains as it stan
 
     policy_gradient    a policy climbs its expected return; you write `loss`
     q_learning         regression on action values; you write `update`
-    bare               neither: you write `init`, `iterate` and `act`
+    replay             Q-learning from a replay buffer; you write `learn`
+    bare               no family: you write `init`, `iterate` and `act`
 
 Examples:
 
@@ -168,7 +169,7 @@ class New:
     file: Positional[Annotated[str, arg(metavar="FILE.py")]]
     """Where to; my_algorithm.py holds a class MyAlgorithm."""
     family: Annotated[str, arg(metavar="FAMILY")] = "policy_gradient"
-    """policy_gradient, q_learning or bare."""
+    """policy_gradient, q_learning, replay or bare."""
     force: Annotated[bool, arg(constructor=bool)] = False
     """Replace a file that is there."""
 
