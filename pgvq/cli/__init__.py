@@ -97,6 +97,7 @@ cores. Exit status 0 if nothing fails, 1 if something does, 2 if it cannot be lo
 Examples:
 
     pgvq doctor my_algorithm.py:MyAlgorithm
+    pgvq doctor my_algorithm.py:MyAlgorithm --check seeds --check 'float fields'
     pgvq doctor my_package.algorithms:MyAlgorithm --env CartPole-v1
     pgvq doctor dqn
 """
@@ -182,6 +183,8 @@ class Doctor:
     """A class in a file or an installed module, or the name of an algorithm."""
     env: Annotated[str | None, arg(metavar="NAME")] = None
     """Environment that its shapes and its memory are checked on; its own by default."""
+    check: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """Make only the check of this name; may be given several times."""
 
 
 @dataclasses.dataclass
@@ -212,6 +215,10 @@ def commands(chosen: str | None) -> Any:
     parts["watch"] = Watch
     texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "doctor": DOCTOR}
     texts["watch"] = WATCH
+    if chosen == "doctor":
+        from pgvq.cli.doctor import check_names
+
+        texts["doctor"] += f"\nNames for --check: {check_names()}.\n"
     named = [
         Annotated[
             part,
@@ -275,7 +282,7 @@ def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console)
     if isinstance(command, Doctor):
         from pgvq.cli.doctor import visit
 
-        return visit(command.target, command.env, console)
+        return visit(command.target, command.env, console, command.check)
     from pgvq.cli.watching import watch
 
     return watch(command, console)
