@@ -67,6 +67,11 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
 
     An author writes `init_learner`, `explore`, `choose` and `update`. Agents with a
     memory override `initial_memory` and `behave` as well.
+
+    Schedules (learning rate, epsilon, ...) are read at the agent steps before the
+    iteration's rollout, both to act and to learn: in iteration i = 0, 1, ... at
+    `initial_steps + i * steps_per_iteration`. So the last iteration of a budget still
+    learns.
     """
 
     family: ClassVar[str] = "other"

@@ -125,7 +125,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
         return losses, z_taken.mean(axis=-1), target.mean(axis=-1)
 
     def learn(
-        self, learner: QLearner, batch: Minibatch
+        self, learner: QLearner, batch: Minibatch, key: Key
     ) -> tuple[QLearner, Array, Metrics]:
         """A step of Adam, and a move of the target network when its time has come."""
         grads, (error, metrics) = jax.grad(self.loss, has_aux=True)(

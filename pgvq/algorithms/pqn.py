@@ -93,7 +93,7 @@ class PQN(QLearning, kw_only=True):
         order = shuffled_indices(key, count, self.num_epochs, self.num_minibatches)
         start = (learner.params, learner.opt_state)
         after, metrics = jax.lax.scan(one, start, order)
-        steps = learner.agent_steps + count
         metrics = jax.tree.map(jnp.mean, metrics)
-        metrics |= {"epsilon": self.epsilon(steps), "learning_rate": learning_rate}
-        return Learner(after[0], after[1], steps), metrics
+        epsilon = self.epsilon(learner.agent_steps)
+        metrics |= {"epsilon": epsilon, "learning_rate": learning_rate}
+        return Learner(after[0], after[1], learner.agent_steps + count), metrics

@@ -19,6 +19,10 @@ from pgvq.returns import n_step
 from pgvq.rollout import rollout
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 
+# The updates' own keys are folded from the key of the draws. `split(key, n)[i]` is
+# `fold_in(key, i)`, so the number is one that no split reaches.
+UPDATES = 2**32 - 1
+
 
 class Row(NamedTuple):
     """What the replay holds of a transition; leading axes `[C]` or `[B]`."""
@@ -68,11 +72,14 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
     )
 
     @abc.abstractmethod
-    def learn(self, learner: Any, batch: Minibatch) -> tuple[Any, Array, Metrics]:
+    def learn(
+        self, learner: Any, batch: Minibatch, key: Key
+    ) -> tuple[Any, Array, Metrics]:
         """One update: the learner afterwards, errors `[B]` by which rows get priority.
 
         A learner is a NamedTuple with the fields `experience`, an `Experience` that is
-        () in here, and `agent_steps`, among others.
+        () in here, and `agent_steps`, among others. Each update gets a key of its own,
+        for noise or sampled targets; methods that draw nothing ignore it.
         """
 
     def __post_init__(self) -> None:
@@ -218,22 +225,31 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         return prioritized.update(priorities, index, priority)
 
     def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
-        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches."""
-        lived = self.record(learner.experience, batch)
-        steps = learner.agent_steps + self.steps_per_iteration
+        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches.
 
-        def one(carry: tuple[Any, PyTree], by: Array) -> tuple[Any, Metrics]:
-            learner, priorities = carry
+        Schedules are read at the agent steps before the rollout.
+        """
+        lived = self.record(learner.experience, batch)
+        steps = learner.agent_steps
+
+        def one(
+            carry: tuple[Any, PyTree], given: tuple[PyTree, Key]
+        ) -> tuple[Any, Metrics]:
+            (learner, priorities), (by, key) = carry, given
             drawn = self.draw(lived._replace(priorities=priorities), by, steps)
-            learner, error, metrics = self.learn(learner, drawn)
+            learner, error, metrics = self.learn(learner, drawn, key)
             return (learner, self.prioritize(priorities, drawn.places, error)), metrics
 
+        key_updates = jax.random.fold_in(key, UPDATES)
+        keys = jax.random.split(key_updates, self.updates_per_iteration)
+
         # The ring stays outside of what the updates carry: none of them changes it.
-        start = learner._replace(experience=(), agent_steps=steps), lived.priorities
+        start = learner._replace(experience=()), lived.priorities
         (learner, priorities), metrics = jax.lax.scan(
-            one, start, self.draws(lived, key)
+            one, start, (self.draws(lived, key), keys)
         )
         lived = lived._replace(priorities=priorities)
         metrics = jax.tree.map(jnp.mean, metrics)
         metrics |= {"learning_rate": self.learning_rate_at(steps)}
-        return learner._replace(experience=lived), metrics
+        steps = steps + self.steps_per_iteration
+        return learner._replace(experience=lived, agent_steps=steps), metrics

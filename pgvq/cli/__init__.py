@@ -80,7 +80,8 @@ NEW = """Begin an algorithm of your own: a commented file that trains as it stan
 
     policy_gradient    a policy climbs its expected return; you write `loss`
     q_learning         regression on action values; you write `update`
-    bare               neither: you write `init`, `iterate` and `act`
+    replay             Q-learning from a replay buffer; you write `learn`
+    bare               no family: you write `init`, `iterate` and `act`
 
 Examples:
 
@@ -96,6 +97,7 @@ cores. Exit status 0 if nothing fails, 1 if something does, 2 if it cannot be lo
 Examples:
 
     pgvq doctor my_algorithm.py:MyAlgorithm
+    pgvq doctor my_algorithm.py:MyAlgorithm --check seeds --check 'float fields'
     pgvq doctor my_package.algorithms:MyAlgorithm --env CartPole-v1
     pgvq doctor dqn
 """
@@ -168,7 +170,7 @@ class New:
     file: Positional[Annotated[str, arg(metavar="FILE.py")]]
     """Where to; my_algorithm.py holds a class MyAlgorithm."""
     family: Annotated[str, arg(metavar="FAMILY")] = "policy_gradient"
-    """policy_gradient, q_learning or bare."""
+    """policy_gradient, q_learning, replay or bare."""
     force: Annotated[bool, arg(constructor=bool)] = False
     """Replace a file that is there."""
 
@@ -181,6 +183,8 @@ class Doctor:
     """A class in a file or an installed module, or the name of an algorithm."""
     env: Annotated[str | None, arg(metavar="NAME")] = None
     """Environment that its shapes and its memory are checked on; its own by default."""
+    check: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """Make only the check of this name; may be given several times."""
 
 
 @dataclasses.dataclass
@@ -211,6 +215,10 @@ def commands(chosen: str | None) -> Any:
     parts["watch"] = Watch
     texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "doctor": DOCTOR}
     texts["watch"] = WATCH
+    if chosen == "doctor":
+        from pgvq.cli.doctor import check_names
+
+        texts["doctor"] += f"\nNames for --check: {check_names()}.\n"
     named = [
         Annotated[
             part,
@@ -274,7 +282,7 @@ def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console)
     if isinstance(command, Doctor):
         from pgvq.cli.doctor import visit
 
-        return visit(command.target, command.env, console)
+        return visit(command.target, command.env, console, command.check)
     from pgvq.cli.watching import watch
 
     return watch(command, console)

@@ -5,6 +5,7 @@ import difflib
 import importlib
 import sys
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
 from pgvq.cli.listing import algorithm_class, say
 from pgvq.cli.loading import load_module
-from pgvq.doctor import CHECKS, Check, Finding, Report, examine
+from pgvq.doctor import CHECKS, Check, Finding, Report, chosen, examine
 from pgvq.envs.checks import check_choice
 from pgvq.experiment import check_algorithm
 from pgvq.files import one_line
@@ -27,21 +28,28 @@ INDENT = 9  # below the outcomes, the longest of which is "skipped"
 STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim"}
 
 
-def visit(target: str, env: str | None, console: Console) -> int:
+def visit(
+    target: str, env: str | None, console: Console, checks: Sequence[str] = ()
+) -> int:
     """Examines and prints; returns the exit status: 1 if something failed.
 
     Args:
         target: `FILE.py:CLASS`, `package.module:CLASS` or an algorithm's name.
         env: the name of an environment to give the algorithm; its own unless given.
         console: where to.
+        checks: names of the checks to make; all unless given.
 
     Raises:
-        InputError: there is no such algorithm, or it cannot be made.
+        InputError: there is no such algorithm or check, or it cannot be made.
     """
+    names = list(checks) or None
+    count = len(chosen(CHECKS, names))
     changes = {} if env is None else {"env": envs.make(env)[0]}
     algorithm = made(find(target), changes)
     name = type(algorithm).__name__
-    say(console, f"{name}: {len(CHECKS)} checks, half a minute on two cores")
+    those = "check" if count == 1 else "checks"
+    time = ", half a minute on two cores" if names is None else ""
+    say(console, f"{name}: {count} {those}{time}")
     status = console.status("") if console.is_terminal else None
 
     def begins(_: str, check: Check) -> None:
@@ -50,10 +58,18 @@ def visit(target: str, env: str | None, console: Console) -> int:
 
     with status or contextlib.nullcontext():
         report = examine(
-            algorithm, begins=begins, ended=lambda finding: tell(finding, console)
+            algorithm,
+            names,
+            begins=begins,
+            ended=lambda finding: tell(finding, console),
         )
     say(console, summary(report), style="bold")
     return 0 if report.healthy else 1
+
+
+def check_names() -> str:
+    """All names that `--check` takes, for the help."""
+    return ", ".join(CHECKS)
 
 
 def find(target: str) -> Any:

@@ -13,7 +13,7 @@ from pgvq.envs.checks import check_choice
 from pgvq.files import atomic
 from pgvq.types import InputError
 
-FAMILIES = ("policy_gradient", "q_learning", "bare")  # the templates' names
+FAMILIES = ("policy_gradient", "q_learning", "replay", "bare")  # the templates' names
 PLACEHOLDER = re.compile(r"my_algorithm|MyAlgorithm")  # what the templates are called
 
 

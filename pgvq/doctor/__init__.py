@@ -2,6 +2,6 @@
 
 from pgvq.doctor.checks import CHECKS
 from pgvq.doctor.examination import examine
-from pgvq.doctor.report import Check, Finding, Report
+from pgvq.doctor.report import Check, Finding, Report, chosen
 
-__all__ = ["CHECKS", "Check", "Finding", "Report", "examine"]
+__all__ = ["CHECKS", "Check", "Finding", "Report", "chosen", "examine"]

@@ -9,9 +9,17 @@ import jax
 
 from pgvq.doctor.checks import CHECKS
 from pgvq.doctor.lab import Lab
-from pgvq.doctor.report import Check, Finding, Report, Verdict, failed, skipped
+from pgvq.doctor.report import (
+    Check,
+    Checks,
+    Finding,
+    Report,
+    Verdict,
+    chosen,
+    failed,
+    skipped,
+)
 from pgvq.doctor.trials import TRIALS
-from pgvq.envs.checks import check_choice
 from pgvq.files import one_line
 
 LIGHT = "jax_disable_most_optimizations"  # half the time to compile
@@ -27,7 +35,7 @@ def examine(
 
     Args:
         algorithm: an object with the values of its fields; copies are examined.
-        checks: names of `CHECKS`; all unless given.
+        checks: names of `CHECKS`, which alone are made; all unless given.
         begins: called with each check before it is made.
         ended: called with each finding.
 
@@ -35,11 +43,8 @@ def examine(
         InputError: there is no check of that name, or the algorithm cannot be put on
             a probe.
     """
-    for name in checks or ():
-        check_choice("check", name, list(CHECKS))
-    chosen = {n: check for n, check in CHECKS.items() if checks is None or n in checks}
-    trials = {trial for check in chosen.values() for trial in check.trials}
-    lab = Lab(algorithm, [name for name in TRIALS if name in trials])
+    made = chosen(CHECKS, checks)
+    lab = lab_of(algorithm, made)
     _ = lab.small  # whoever cannot be put on a probe is told before anything begins
     began = time.perf_counter()
     findings: list[Finding] = []
@@ -47,9 +52,9 @@ def examine(
     jax.config.update(LIGHT, True)
     pool = ThreadPoolExecutor(1)
     try:
-        if trials:  # compiled and learnt on the other core meanwhile
+        if lab.trials:  # compiled and learnt on the other core meanwhile
             pool.submit(lab.prepare)
-        for name, check in chosen.items():
+        for name, check in made.items():
             begins(name, check)
             verdict = _verdict(check, lab, findings)
             finding = Finding(name, check.title, *verdict, check.why, check.remedy)
@@ -60,6 +65,12 @@ def examine(
         jax.config.update(LIGHT, before)
     seconds = time.perf_counter() - began
     return Report(type(algorithm).__name__, tuple(findings), seconds)
+
+
+def lab_of(algorithm: Any, checks: Checks) -> Lab:
+    """The programs of an algorithm, with the trials alone that these checks need."""
+    trials = {trial for check in checks.values() for trial in check.trials}
+    return Lab(algorithm, [name for name in TRIALS if name in trials])
 
 
 def _verdict(check: Check, lab: Lab, before: Sequence[Finding]) -> Verdict:
