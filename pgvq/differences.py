@@ -49,8 +49,8 @@ def differences(
     if not variants_alone:
         names = [n for n in CONFIGURATION if n not in ("variants", "sources")]
         found += [x for n in names for x in _of_values(held.get(n), new[n], n)]
-    found += _of_variants(held["variants"], new["variants"], experiment.variants)
-    return found + _of_sources(held.get("sources") or {}, new["sources"])
+    found += _of_sources(held.get("sources") or {}, new["sources"])
+    return found + _of_variants(held["variants"], new["variants"], experiment.variants)
 
 
 def _of_variants(

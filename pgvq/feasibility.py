@@ -19,7 +19,6 @@ from pgvq.memory import in_words, machine_memory
 from pgvq.sources import is_own
 from pgvq.types import InputError
 
-
 _sizes: dict[tuple[str, int, int], int] = {}  # of programs that were traced already
 
 

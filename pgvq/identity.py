@@ -6,9 +6,9 @@
 
 Two things have one description if they behave the same:
 
-- Numbers are exact. A NumPy or JAX scalar is the number that it means (`np.float32(0.5)`
-  is 0.5, `np.float32(0.1)` is not 0.1), unless its dtype is not one that JAX gives to
-  Python's numbers: `np.uint8(5)` overflows where 5 does not. 1, 1.0 and True differ.
+- Numbers are exact; 1, 1.0 and True differ. A NumPy or JAX scalar is the number that it
+  means: `np.float32(0.5)` is 0.5, `np.float32(0.1)` is not 0.1. Those of dtypes that JAX
+  does not give to Python's numbers differ from them: `np.uint8(200) + 100` overflows.
 - Arrays are equal by shape, dtype and content, whether NumPy's or JAX's.
 - Tuples, lists and `OrderedDict`s have an order; dicts and sets have none.
 - Objects are their class and their attributes, slots and fields, all the way down, and
@@ -119,7 +119,7 @@ def changes(held: Description, new: Description, where: str = "") -> list[str]:
     if _is_object(held) and _is_object(new) and held["object"] == new["object"]:
         found = []
         if held.get("code") != new.get("code"):
-            found.append(f"{where or 'value'}: the code of {new['object']} changed")
+            found.append(_of_code(where, new["object"]))
         for part in ("fields", "content"):
             found += _of_dicts(held.get(part) or {}, new.get(part) or {}, where)
         if found:
@@ -130,9 +130,13 @@ def changes(held: Description, new: Description, where: str = "") -> list[str]:
     names = [brief(side) for side in (held, new)]
     if names[0] == names[1]:
         if isinstance(held, dict) and "function" in held:
-            return [f"{where or 'value'}: the code of {held['function']} changed"]
+            return [_of_code(where, held["function"])]
         names = [f"{brief(side)} ({digest(side)[:8]})" for side in (held, new)]
     return [f"{where or 'value'}: {names[0]} -> {names[1]}"]
+
+
+def _of_code(where: str, name: str) -> str:
+    return f"{where or 'value'}: the code of {name}, or of what it uses, changed"
 
 
 def _of_dicts(held: Any, new: Any, where: str) -> list[str]:

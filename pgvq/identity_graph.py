@@ -77,7 +77,7 @@ class Graph:
         return short_hash(_json([node.kind, node.label, ordered, free]), 32)
 
     def _components(self, root: int) -> list[list[int]]:
-        """Strongly connected components without a digest, those below first (Tarjan)."""
+        """Strongly connected components to digest, those below first (Tarjan)."""
         index: dict[int, int] = {}
         low: dict[int, int] = {}
         stack: list[int] = []
@@ -151,7 +151,7 @@ class Graph:
             for name, value in parts:
                 part, _, rest = str(name).partition(" ")
                 if part == "class":
-                    made["code"] = value["code"] if "code" in value else value
+                    made["code"] = value.get("code", value)
                 elif rest:
                     made.setdefault(part, {})[rest] = value
                 else:

@@ -1,5 +1,6 @@
 """How much memory this machine has, for errors that come before it runs out."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -12,10 +13,8 @@ _LIMITS = (  # of a container
 def machine_memory() -> int | None:
     """Bytes of main memory that this process may use; None where nothing says so."""
     known = []
-    try:
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows
         known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # Windows
-        pass
     for path in _LIMITS:
         try:
             known.append(int(path.read_text()))

@@ -22,14 +22,12 @@ from pgvq.types import InputError
 Changes = dict[str, Any]  # field to value, or to the changes of what it holds
 
 # Functions that a field may be given by name, such as `activation=tanh`.
+_NAMES = """celu elu gelu glu hard_sigmoid hard_silu hard_swish hard_tanh identity
+leaky_relu log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_sign softmax
+softplus sparse_plus squareplus standardize swish tanh sin cos sinc arctan square abs"""
 FUNCTIONS = {
     name: getattr(jax.nn, name, None) or getattr(jnp, name)
-    for name in (
-        "celu elu gelu glu hard_sigmoid hard_silu hard_swish hard_tanh identity "
-        "leaky_relu log_sigmoid log_softmax mish relu relu6 selu sigmoid silu "
-        "soft_sign softmax softplus sparse_plus squareplus standardize swish tanh "
-        "sin cos sinc arctan square abs"
-    ).split()
+    for name in _NAMES.split()
     if hasattr(jax.nn, name) or hasattr(jnp, name)
 }
 

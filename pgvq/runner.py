@@ -73,7 +73,7 @@ def run(
     devices.wanted_devices()
     if not isinstance(experiment, Experiment):
         raise InputError(
-            f"run: {type(experiment).__name__} is no experiment; give an Experiment(...)"
+            f"run: {type(experiment).__name__} is no experiment; give Experiment(...)"
         )
     _check_out(out)
     if out is None:
@@ -208,8 +208,8 @@ class Run:
             return
         for first, second in self.experiment.programs.same_numbers():
             self.reporter.note(
-                f"{first} and {second} train the same: their values differ by less than "
-                "float32 can tell"
+                f"{first} and {second} train the same: float32 cannot tell their "
+                "values apart"
             )
         if self.folder is not None and not self.is_complete:
             self.reporter.note(OLD_FOLDER.format(folder=self.folder))

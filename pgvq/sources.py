@@ -261,7 +261,7 @@ def _source(code: CodeType) -> _Source:
         lines = "".join(linecache.getlines(name))
         if known is None or known.text != lines:
             known = _Source(name)
-            if known.codes and code in known.known or name not in _sources:
+            if (known.codes and code in known.known) or name not in _sources:
                 _sources[name] = known
     return known
 

@@ -17,7 +17,8 @@ LAYERS = {
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",
-    5: "experiment paths sweeping programs feasibility differences batch_run runner progress results results_format curves "
+    5: "experiment paths sweeping programs feasibility differences batch_run runner "
+    "progress results results_format curves "
     "summary summary_table plotting plotting_style plotting_curves plotting_scores "
     "plotting_table plotting_panels plotting_credit naming animation report doctor "
     "diagnostics study study_page",

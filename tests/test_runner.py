@@ -13,7 +13,6 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from flax import linen as nn
 from cli_fixtures import (
     ITERATIONS,
     TEXT,
@@ -24,8 +23,9 @@ from cli_fixtures import (
     environment,
     tiny,
 )
+from flax import linen as nn
 
-from pgvq import batch_run, checkpoints, files, plotting, results, sweep
+from pgvq import checkpoints, files, plotting, results, sweep
 from pgvq.cli import main
 from pgvq.differences import differences, text_of
 from pgvq.lane import Lane
@@ -484,7 +484,8 @@ class Broken(nn.Module):
 def test_what_cannot_be_built_leaves_no_folder(tmp_path):
     wrong = tiny(algorithms=[dqn(torso=Broken())])
     with pytest.raises(
-        InputError, match=r"dqn cannot be built at .*test_runner.py, line \d+ \(KeyError"
+        InputError,
+        match=r"dqn cannot be built at .*test_runner.py, line \d+ \(KeyError",
     ):
         run(wrong, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -113,11 +113,12 @@ def _note(setting: str, thing: Any, path: list[str], text: str, into: Changes) -
 
 def _read(setting: str, thing: Any, name: str, text: str) -> Any:
     """The value that `text` means for a field, by its type."""
-    held = getattr(thing, name)
+    held: Any = getattr(thing, name)
     kind = float if type_of(thing, name) is float else type(held)
     if name == "env":
         return envs.make(text)[0]
-    if callable(held) and not isinstance(held, type | nn.Module | Environment):
+    parts = (type, nn.Module, Environment)
+    if callable(held) and not isinstance(held, parts):
         try:
             return function_named(text, name)
         except InputError as error:
@@ -132,7 +133,7 @@ def _read(setting: str, thing: Any, name: str, text: str) -> Any:
         if kind is str:
             return text
         if kind is tuple:
-            element = type(held[0]) if held else int
+            element = type(tuple(held)[0]) if held else int
             read = {int: _whole, float: _number, str: str}[element]
             return tuple(read(part) for part in text.strip("(), ").split(","))
     except (KeyError, ValueError, ArithmeticError):
@@ -146,8 +147,8 @@ def _read(setting: str, thing: Any, name: str, text: str) -> Any:
             f"--set {setting}: {name}={text!r} must be {wanted} (now {in_short(held)})"
         ) from None
     raise InputError(
-        f"--set {setting}: {name} is {in_short(held)}, which cannot be written on a command "
-        "line; change it in the file"
+        f"--set {setting}: {name} is {in_short(held)}, which cannot be written on a "
+        "command line; change it in the file"
     )
 
 
