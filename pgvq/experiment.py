@@ -237,8 +237,9 @@ def _named_part(part: Any) -> Mapping[str, Algorithm]:
             "give algorithms such as DQN(), and what sweep returns without a star: "
             "algorithms=[sweep(...)]"
         )
-    check_algorithm(in_short(part) or "an algorithm", part)
-    return {algorithm_name(part): part}
+    known = isinstance(part, type) or dataclasses.is_dataclass(part)
+    check_algorithm(algorithm_name(part) if known else in_short(part), part)
+    return {algorithm_name(part): cast(Algorithm, part)}
 
 
 def check_algorithm(name: str, algorithm: Any) -> None:
@@ -275,8 +276,8 @@ def _check_hashable(where: str, value: Any) -> None:
     except TypeError as error:
         raise InputError(
             f"{where}={in_short(value)} cannot be part of a compiled program, because "
-            f"it has no hash ({error}); use tuples for lists, and dataclass(eq=False) "
-            "for an environment that holds arrays"
+            "it has no hash; use tuples for lists, and dataclass(eq=False) for an "
+            "environment that holds arrays"
         ) from error
 
 

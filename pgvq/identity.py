@@ -7,8 +7,8 @@
 Two things have one description if they behave the same:
 
 - Numbers are exact; 1, 1.0 and True differ. A NumPy or JAX scalar is the number that it
-  means: `np.float32(0.5)` is 0.5, `np.float32(0.1)` is not 0.1. Those of dtypes that JAX
-  does not give to Python's numbers differ from them: `np.uint8(200) + 100` overflows.
+  means: `np.float32(0.5)` is 0.5, `np.float32(0.1)` is not 0.1. One of a dtype that JAX
+  gives to no number of Python's is not a number: `np.uint8(200) + 100` overflows.
 - Arrays are equal by shape, dtype and content, whether NumPy's or JAX's.
 - Tuples, lists and `OrderedDict`s have an order; dicts and sets have none.
 - Objects are their class and their attributes, slots and fields, all the way down, and

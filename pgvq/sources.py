@@ -117,7 +117,12 @@ def _module(module: str, path: str) -> tuple[str, frozenset[str]]:
         except OSError:
             marker = path
     known = _read.get(module)
-    if known is not None and (known[0] is marker or known[0] == marker):
+    # Two imports of one file have equal specs, but not the same.
+    same = known is not None and (
+        known[0] is marker
+        or (known[0] == marker and not isinstance(marker, ModuleSpec))
+    )
+    if known is not None and same:
         return known[1:]
     try:
         data = Path(path).read_bytes()

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pgvq.bounds import plain_number
@@ -34,7 +34,16 @@ def sweep(algorithm: Any, **values: Iterable[Any]) -> dict[str, Any]:
             value is there twice.
     """
     _check_algorithm(algorithm)
-    lists = {field: _values(algorithm, field, v) for field, v in values.items()}
+    if unlisted := [k for k, v in values.items() if isinstance(v, Iterator)]:
+        values = values | {field: list(values[field]) for field in unlisted}
+    # Parameters are fields of the environments that are swept with them.
+    envs = [algorithm]
+    if "env" in values and getattr(algorithm, "env_params", 0) is None:
+        given = _values(algorithm, "env", values["env"])
+        envs = [changed(algorithm, {"env": env}) for env in given]
+    lists: dict[str, list[Any]] = {}
+    for one in envs:
+        lists = {field: _values(one, field, v) for field, v in values.items()}
     describer = Describer()
     named = {
         field: _named(field, options, describer) for field, options in lists.items()

@@ -7,6 +7,7 @@ import signal
 import sys
 
 import jax
+import jax.numpy as jnp
 import pytest
 from cli_fixtures import TEXT, Calls, assert_equal, command, dqn, tiny
 from PIL import Image
@@ -349,6 +350,11 @@ def test_settings_that_contradict():
         override(tiny(), ["dqn.env.frame_skip=2", "dqn.env=CartPole-v1"])
     made = override(tiny(), ["dqn.env=CartPole-v1"]).variants["dqn"]
     assert made.env.name == "CartPole-v1"
+    both = ["dqn.env_params.link_mass_1=2", "dqn.env=Acrobot-v1"]
+    assert override(tiny(), both).variants["dqn"].env_params.link_mass_1 == 2.0
+    made = override(tiny(), ["dqn.torso.activation=tanh"]).variants["dqn"]
+    assert made.torso.activation is jnp.tanh
+    made = override(tiny(), ["dqn.env=CartPole-v1"]).variants["dqn"]
     params = override(
         tiny(algorithms=[made]), ["dqn.env_params.max_steps_in_episode=77"]
     )

@@ -44,13 +44,17 @@ def override(
     """
     algorithms = dict(experiment.variants)
     changes: dict[str, Changes] = {}
-    for setting in settings:
-        names, path, text = _parts(setting, algorithms)
+    read = [(setting, *_parts(setting, algorithms)) for setting in settings]
+    # Environments first: parameters are those of the environment that is set.
+    for setting, names, path, text in sorted(read, key=lambda one: one[2] != ["env"]):
         missing: list[NoFieldError] = []
         for name in names:
             mine = changes.setdefault(name, {})
+            thing: Any = algorithms[name]
+            if path[0] == "env_params" and "env" in mine and thing.env_params is None:
+                thing = changed(thing, {"env": mine["env"]})
             try:
-                _note(setting, algorithms[name], path, text, mine)
+                _note(setting, thing, path, text, mine)
             except NoFieldError as error:
                 missing.append(error)
             swept = ".".join(path)
@@ -132,8 +136,8 @@ def _read(setting: str, thing: Any, name: str, text: str) -> Any:
             return _number(text)
         if kind is str:
             return text
-        if kind is tuple:
-            element = type(tuple(held)[0]) if held else int
+        if isinstance(held, tuple):
+            element = type(held[0]) if held else int
             read = {int: _whole, float: _number, str: str}[element]
             return tuple(read(part) for part in text.strip("(), ").split(","))
     except (KeyError, ValueError, ArithmeticError):
