@@ -1,5 +1,8 @@
 """Which variants train in one program: those that differ in numbers alone."""
 
+import copy
+import dataclasses
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,7 +29,13 @@ class Programs:
         self.keys: dict[str, str] = {}
         self.algorithms: dict[str, Algorithm] = {}
         first: dict[str, Any] = {}
-        for name, algorithm in variants.items():
+        envs: dict[int, Any] = {}
+        for name, given in variants.items():
+            algorithm: Any = given
+            if id(given.env) not in envs:
+                envs[id(given.env)] = untraced(given.env, describer)
+            if (env := envs[id(given.env)]) is not given.env and _has_env(given):
+                algorithm = dataclasses.replace(algorithm, env=env)
             leaves, structure = jax.tree.flatten(algorithm)
             parts = (_static(structure), tuple(_kind(leaf) for leaf in leaves))
             key = digest(describer.describe(parts, name))
@@ -58,12 +67,42 @@ class Programs:
         return found
 
 
+# By the id of an environment: a reference to it, and by the digest of what it was, the
+# object that stands for that.
+_environments: dict[int, tuple[Any, dict[str, Any]]] = {}
+
+
+def untraced(env: Any, describer: Describer) -> Any:
+    """The environment, or a copy of it if it was changed in place since it was used.
+
+    JAX keeps what it traced of an environment by its identity, and would go on with
+    what it did before.
+    """
+    try:
+        reference = weakref.ref(env)
+    except TypeError:
+        return env
+    now = describer.digest(env, "the environment")
+    known = _environments.get(id(env))
+    if known is None or known[0]() is not env:
+        known = _environments[id(env)] = (reference, {now: reference})
+    if now not in known[1]:
+        known[1][now] = copy.copy(env)
+    return env if known[1][now] is known[0] else known[1][now]
+
+
 def _static(structure: Any) -> Any:
     """All of a tree's structure that its leaves do not hold."""
     data = structure.node_data()
-    children = tuple(_static(child) for child in structure.children())
-    return (data if data is None else (data[0], data[1]), children)
+    if data is None:
+        return "leaf"
+    return (*data, tuple(_static(child) for child in structure.children()))
 
 
 def _kind(leaf: Any) -> tuple[tuple[int, ...], str]:
     return np.shape(leaf), str(jnp.result_type(leaf))
+
+
+def _has_env(algorithm: Any) -> bool:
+    """Whether the environment is a field, and not of the class."""
+    return any(field.name == "env" for field in dataclasses.fields(algorithm))

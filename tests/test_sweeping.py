@@ -1,5 +1,6 @@
 """Grids over fields and paths of fields, and what their variants are called."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -231,3 +232,29 @@ def test_things_that_differ_never_share_a_program():
     assert variants["one"].torso == variants["two"].torso
     made = tiny(algorithms=variants)
     assert len(made.batches((name, 0) for name in variants)) == 2
+
+
+def test_an_environment_that_was_changed_in_place_is_not_taken_for_the_old_one():
+    """JAX would go on with what it traced of the same object before."""
+
+    class Paying(Catch):
+        pays = 1.0
+
+        def step_env(self, key, state, action, params):
+            obs, state, reward, *rest = super().step_env(key, state, action, params)
+            return obs, state, 0 * reward + self.pays, *rest
+
+    env = Paying()
+
+    def paid():
+        made = Experiment(name="x", algorithms=[PPO(env=env)], steps=1e6)
+        ((lane,),) = made.batches([("ppo", 0)])
+        used = lane.algorithm.env
+        _, state = used.reset(jax.random.key(0))
+        return float(used.step(jax.random.key(0), state, 0)[2])
+
+    assert paid() == 1.0
+    env.pays = 2.0
+    assert paid() == 2.0
+    env.pays = 1.0
+    assert paid() == 1.0
