@@ -43,6 +43,9 @@ class Plain(Reporter):
         """Prints a line as it is, never wrapped."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        self.say(f"note: {text}")
+
     def planned(
         self, experiment: Experiment, done: int, batches: Sequence[list[Lane]]
     ) -> None:
@@ -109,6 +112,9 @@ class Live(Reporter):
 
     def __exit__(self, *_: Any) -> None:
         self.bars.stop()
+
+    def note(self, text: str) -> None:
+        self.bars.console.print(f"note: {text}", highlight=False, markup=False)
 
     def planned(
         self, experiment: Experiment, done: int, batches: Sequence[list[Lane]]

@@ -9,10 +9,24 @@
       learning_curves.png, ...        made from the above by `pgvq plot`
 
 `experiment.json` holds `format_version` (1), `pgvq_version`, `name`, `title`,
-`budget_agent_steps`, `variants` (each with `name`, `algorithm`, `family`, `fields`),
+`budget_agent_steps`, `variants` (each with `name`, `algorithm`, `family` and, complete
+as `pgvq.identity` describes it, `object`, `fields` and the digest of its own `code`),
 `environment`, `evaluation` (`points`, `games`, `modes`) and `score` (`label` and the
 `random`, `parity` and `perfect` scores, null where unknown). Seeds are not part of it:
 they are what the tables hold. Numbers that JSON lacks are null (NaN) and "inf".
+
+`sources` holds a digest of each module of the user's own that the variants depend on:
+those that define a class or a function in them, and all own modules that these import
+(comments, docstrings and layout do not count). Of the experiment's own file only the
+classes and functions that the variants use count, by the `code` of each. `digest` is of
+`name`, `budget_agent_steps`, `variants`, `evaluation` and `sources` together. A folder
+goes on only if all of these are the same; `docs/results.md` says what "the same" means.
+
+Folders without a `digest` were written by older versions and have a text for each
+network and environment. They are read as they are. Where runs are added to one, it was
+found to be the same by these texts alone, that is said, and the description is replaced
+by a complete one with a digest and `continued_without_digest` (true): it is certain for
+the added runs only.
 
 `evaluations.parquet`: `seed`; `agent_steps` executed so far, exactly (at the first
 point, before learning, 0 or a replay's warm-up); `updates`, gradient updates so far;
@@ -124,6 +138,11 @@ def _labelled(table: pd.DataFrame, variant: Mapping[str, Any]) -> pd.DataFrame:
 
 def load(folder: str | os.PathLike[str]) -> Results:
     """Read a results folder. Raises `InputError` where it is absent or damaged."""
+    if not isinstance(folder, str | os.PathLike):
+        raise InputError(
+            f"load: {folder!r} must be the path of a results folder, such as "
+            "'results/pong'"
+        )
     folder = Path(folder)
     description = read_description(folder)
     names = [variant["name"] for variant in description["variants"]]
@@ -151,6 +170,12 @@ def create(
         )
     write_json(folder / "experiment.json", described)
     return described
+
+
+def update(folder: Path, description: Mapping[str, Any]) -> None:
+    """Replace the description of a folder that goes on, by one that says more."""
+    described = checked_description(plain(dict(description)), str(folder))
+    write_json(folder / "experiment.json", described)
 
 
 def check_place(folder: Path) -> None:

@@ -82,6 +82,18 @@ def checked_table(
     return typed.sort_values(by=keys, ignore_index=True)
 
 
+def name_fault(name: Any) -> str | None:
+    """Why something cannot be the name of a folder; None where it can."""
+    if not isinstance(name, str):
+        return f"is of type {type(name).__name__}; give a text"
+    if re.fullmatch(r"\w[\w .,=+@()\[\]-]{0,199}", name) and name != "checkpoints":
+        return None
+    return (
+        "cannot be a folder; use letters, digits and _ - . , = + @ ( ) [ ], at most "
+        "200, and not 'checkpoints'"
+    )
+
+
 def checked_description(description: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return the description as a dict, or raise `InputError` naming `where`."""
     found = description.get("format_version", FORMAT_VERSION)
@@ -99,15 +111,9 @@ def checked_description(description: Mapping[str, Any], where: str) -> dict[str,
         if lacking := {"name", "algorithm", "family"} - set(variant):
             raise InputError(f"{where}: a variant lacks {sorted(lacking)}; {RESTORE}")
         name = variant["name"]
-        # The name becomes a folder, also where upper and lower case are the same.
-        if (
-            not re.fullmatch(r"\w[\w .,=+@()\[\]-]{0,199}", name)
-            or name == "checkpoints"
-        ):
-            raise InputError(
-                f"{where}: the variant name {name!r} cannot be a folder; use letters, "
-                f"digits and _ - . , = + @ ( ) [ ], at most 200, and not 'checkpoints'"
-            )
+        if fault := name_fault(name):
+            raise InputError(f"{where}: the variant name {name!r} {fault}")
+        # Upper and lower case are the same on some file systems.
         if name.lower() in seen:
             raise InputError(f"{where}: two variants are called {name!r}; rename one")
         seen.add(name.lower())

@@ -7,6 +7,7 @@ checkpoint, drops rows beyond it and writes them again, equal. Rows that should 
 before a checkpoint and do not, because somebody deleted a table, make it useless.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ import pandas as pd
 
 from pgvq import checkpoints, devices, results
 from pgvq.batch_run import BatchRun, Stopped
-from pgvq.differences import completed, differences
+from pgvq.differences import check_untouched, differences, has_digest
 from pgvq.experiment import Experiment
+from pgvq.feasibility import check_programs
 from pgvq.lane import Evaluation, Lane
 from pgvq.locking import locked
 from pgvq.progress import Reporter
@@ -28,6 +30,11 @@ from pgvq.results import Results
 from pgvq.types import InputError
 
 MAX_LANES = 256  # per program; more would only cost memory
+OLD_FOLDER = (
+    "{folder} was written before pgvq described experiments completely: it was found "
+    "the same by the texts that it holds, which show neither the code of functions nor "
+    "the inside of long arrays; if any of these changed since, use --fresh"
+)
 
 Tables = dict[str, dict[str, pd.DataFrame]]  # by variant and table name
 
@@ -64,6 +71,11 @@ def run(
         Interrupted: Ctrl-C; what was trained is saved.
     """
     devices.wanted_devices()
+    if not isinstance(experiment, Experiment):
+        raise InputError(
+            f"run: {type(experiment).__name__} is no experiment; give Experiment(...)"
+        )
+    _check_out(out)
     if out is None:
         return Run(experiment, None, reporter).finish()
     folder = Path(out)
@@ -95,6 +107,7 @@ def train(
         out: results folder; None keeps everything in memory.
         reporter: told of progress; None is silent.
     """
+    _check_out(out)
     experiment = Experiment(
         name="train" if out is None else Path(out).name,
         algorithms=[algorithm],
@@ -104,6 +117,13 @@ def train(
         games=games,
     )
     return run(experiment, out, reporter)
+
+
+def _check_out(out: Any) -> None:
+    if not isinstance(out, str | os.PathLike | None):
+        raise InputError(
+            f"out={out!r} must be the path of a folder, such as 'results/mine', or None"
+        )
 
 
 class Run:
@@ -133,6 +153,7 @@ class Run:
             ]
             for name, algorithm in experiment.variants.items()
         }
+        self.is_complete = True  # what the folder says of the configuration
         if folder is not None:
             self._open(folder, source)
 
@@ -140,6 +161,8 @@ class Run:
         """Trains all that is missing."""
         with _interruptible() as interrupted:
             batches, missing = self._plan()
+            self._check([lanes for lanes, _ in batches])
+            self._say_what_is_uncertain(missing)
             done = self.experiment.seeds * len(self.tables) - missing
             self.reporter.planned(self.experiment, done, [b[0] for b in batches])
             for lanes, saved in batches:
@@ -151,23 +174,47 @@ class Run:
 
     def _open(self, folder: Path, source: dict[str, Any] | None) -> None:
         """Reads what the folder holds, or makes it."""
-        if not (folder / "experiment.json").exists():
+        path = folder / "experiment.json"
+        if not path.exists():
+            # Nothing is made for an experiment whose programs cannot be built.
+            self._check(self.experiment.batches((name, 0) for name in self.tables))
             made = self.description | ({"source": source} if source else {})
             self.description = results.create(folder, made)
             return
         held = results.read_description(folder)
-        held = completed(held, self.experiment.variants)
-        changes = differences(held, self.description)
+        check_untouched(held, str(path))
+        changes = differences(held, self.experiment)
         if changes:
             raise InputError(
                 f"{folder} holds this experiment with another configuration "
                 f"({'; '.join(changes[:4])}{'; ...' if len(changes) > 4 else ''}); use "
                 "--fresh to delete it and start anew, or --out for another folder"
             )
-        self.description = held
+        self.is_complete = has_digest(held)
+        self.description = held if self.is_complete else held | self.description
         for name, tables in self.tables.items():
             for table in tables:
                 tables[table] = results.read_table(folder, name, table)
+
+    def _check(self, batches: list[list[Lane]]) -> None:
+        """Raises `InputError` where a program cannot be built, or does not fit."""
+        experiment = self.experiment
+        keys = experiment.programs.keys
+        check_programs(batches, keys, experiment.games, experiment.max_game_steps)
+
+    def _say_what_is_uncertain(self, missing: int) -> None:
+        """Of a folder that goes on without a digest, and of variants that are one."""
+        if not missing:
+            return
+        for first, second in self.experiment.programs.same_numbers():
+            self.reporter.note(
+                f"{first} and {second} train the same: float32 cannot tell their "
+                "values apart"
+            )
+        if self.folder is not None and not self.is_complete:
+            self.reporter.note(OLD_FOLDER.format(folder=self.folder))
+            self.description["continued_without_digest"] = True
+            results.update(self.folder, self.description)
 
     def _plan(self) -> tuple[list[tuple[list[Lane], checkpoints.Batch | None]], int]:
         """Batches to train, resumed ones first, and the number of missing lanes."""

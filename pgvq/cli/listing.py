@@ -13,10 +13,10 @@ from rich.table import Table
 
 from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
-from pgvq.cli.overrides import settable
 from pgvq.envs import PONG_ID, Pong
 from pgvq.envs.checks import check_choice
-from pgvq.experiment import describe_value, is_sweepable
+from pgvq.experiment import is_sweepable
+from pgvq.paths import in_short, settable
 from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError
 
@@ -144,7 +144,7 @@ def short_value(value: Any) -> str:
         held = {name: getattr(value, name) for name in settable(value)}
         shown = [f"{n}={v}" for n, v in held.items() if not callable(v)]
         return f"{type(value).__name__}({', '.join(shown)})"
-    return value if isinstance(value, str) else describe_value(value)
+    return value if isinstance(value, str) else in_short(value)
 
 
 def say_docstring(cls: Any, console: Console) -> None:

@@ -1,6 +1,7 @@
 """Experiments from Python files: the only place where a user's own code is executed."""
 
 import difflib
+import linecache
 import sys
 import traceback
 import types
@@ -105,6 +106,8 @@ def _run(text: str, where: str) -> types.ModuleType:
     module.__file__ = where
     # Dataclasses of the file look their own module up by its name.
     sys.modules[module.__name__] = module
+    # The text that runs, for tracebacks and digests of code: the file may change.
+    linecache.cache[where] = (len(text), None, text.splitlines(keepends=True), where)
     try:
         exec(compile(text, where, "exec"), module.__dict__)
     except InputError as error:

@@ -14,7 +14,7 @@ from pgvq.algorithms import Algorithm
 from pgvq.algorithms.base import act_with_memory, initial_memory
 from pgvq.cli.loading import load_experiment, select
 from pgvq.cli.run import made_from
-from pgvq.differences import completed, differences
+from pgvq.differences import differences
 from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
 from pgvq.envs.checks import check_choice
 from pgvq.envs.pong_rendering import render, write_gif
@@ -132,10 +132,7 @@ def remade(folder: Path, held: dict[str, Any], file: str | None) -> Experiment:
         experiment = given.replace(**changes)
     else:
         experiment, file = made_from(held.get("source"), where, held["name"]), where
-    before = completed(held, experiment.variants)["variants"]
-    changes = differences(
-        {"variants": before}, {"variants": experiment.describe()["variants"]}
-    )
+    changes = differences(held, experiment, variants_alone=True)
     if changes:
         raise InputError(
             f"{file} makes another experiment than the one that {folder} holds "
