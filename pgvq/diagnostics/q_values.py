@@ -137,7 +137,7 @@ def over_estimation(
 
     def policy(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree, Array]:
         action = algorithm.act(state, obs, key, greedy=greedy)
-        known = values_of(algorithm, learner, obs)
+        known = values_of(algorithm, learner, algorithm.encode(obs))
         return action, memory, action_value(known.q_values, action)
 
     key_world, key_play = jax.random.split(key)
