@@ -23,6 +23,7 @@ import jax
 
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
 from pgvq.envs import Pong
+from pgvq.envs.contract import check_environment
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
 from pgvq.types import InputError
@@ -225,6 +226,10 @@ def check_algorithm(name: str, algorithm: Any) -> None:
             f"{name}: {type(algorithm).__name__} is no pytree dataclass; derive it "
             "from RolloutAlgorithm or flax.struct.PyTreeNode"
         )
+    try:
+        check_environment(algorithm.env, algorithm.env_params, strict=True)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
     check_actions(name, algorithm)
     for field in dataclasses.fields(algorithm):
         value = getattr(algorithm, field.name)

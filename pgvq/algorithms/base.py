@@ -29,7 +29,7 @@ from pgvq.envs import Pong
 from pgvq.envs.contract import check_environment
 from pgvq.envs.observations import Reading, reading, untouched
 from pgvq.exploration import linear_schedule
-from pgvq.rollout import World, init_world, rollout
+from pgvq.rollout import Policy, World, init_world, rollout
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 __all__ = [
@@ -136,6 +136,20 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         """
         return self.reading.encode(obs)
 
+    def encoded(self, batch: Any) -> Any:
+        """A rollout, or rows of a replay, with `obs` and `next_obs` encoded."""
+        return batch._replace(
+            obs=self.encode(batch.obs), next_obs=self.encode(batch.next_obs)
+        )
+
+    def behaviour(self, learner: Any) -> Policy:
+        """How a learner acts while learning, on what an environment shows."""
+
+        def policy(obs: PyTree, memory: PyTree, key: Key) -> tuple[Any, PyTree, PyTree]:
+            return self.behave(learner, self.encode(obs), memory, key, greedy=False)
+
+        return policy
+
     def initial_memory(self, num_envs: int) -> PyTree:
         """What is remembered when an episode begins: zeros `[N, ...]`; () is nothing.
 
@@ -196,24 +210,16 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     def iterate(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """One rollout and what is learnt from it."""
         key, key_rollout, key_update = jax.random.split(state.key, 3)
-
-        def policy(obs: PyTree, memory: PyTree, key: Key) -> tuple[Array, PyTree, PyTree]:
-            seen = self.encode(obs)
-            return self.behave(state.learner, seen, memory, key, greedy=False)
-
         world, batch, episodes = rollout(
             self.env,
             self.params,
-            policy,
+            self.behaviour(state.learner),
             state.world,
             key_rollout,
             self.rollout_length,
         )
-        if not self.keeps_shown:
-            batch = batch._replace(
-                obs=self.encode(batch.obs), next_obs=self.encode(batch.next_obs)
-            )
-        learner, metrics = self.update(state.learner, batch, key_update)
+        given = batch if self.keeps_shown else self.encoded(batch)
+        learner, metrics = self.update(state.learner, given, key_update)
         steps = state.agent_steps + self.steps_per_iteration
         return TrainState(learner, world, key, steps), {**episodes, **metrics}
 

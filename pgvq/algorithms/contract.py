@@ -126,7 +126,9 @@ def learner_of(algorithm: Algorithm, state: Any) -> list[Array]:
         return jax.tree.leaves(algorithm.learner_of(state))
     key = jax.eval_shape(lambda: jax.random.key(0))
     env, params = algorithm.env, algorithm.env_params
-    shown = jax.eval_shape(env.reset, key, env.default_params if params is None else params)
+    shown = jax.eval_shape(
+        env.reset, key, env.default_params if params is None else params
+    )
     kind, structure = type(shown[1]), jax.tree.structure(shown[1])
     own = kind not in (dict, list, tuple) and not jax.tree_util.all_leaves([shown[1]])
 

@@ -233,12 +233,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         def one(carry: tuple[Any, PyTree], by: Array) -> tuple[Any, Metrics]:
             learner, priorities = carry
             drawn = self.draw(lived._replace(priorities=priorities), by, steps)
-            rows = drawn.rows
-            drawn = drawn._replace(
-                rows=rows._replace(
-                    obs=self.encode(rows.obs), next_obs=self.encode(rows.next_obs)
-                )
-            )
+            drawn = drawn._replace(rows=self.encoded(drawn.rows))
             learner, error, metrics = self.learn(learner, drawn)
             return (learner, self.prioritize(priorities, drawn.places, error)), metrics
 

@@ -1,7 +1,7 @@
 """`pgvq run`: load, change, train, sum up, draw, and say what to do next."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import jax
 from rich.console import Console
 
 from pgvq import devices, plotting
+from pgvq.algorithms.base import RolloutAlgorithm
 from pgvq.cli.loading import execute, load_experiment, load_study, select
 from pgvq.cli.overrides import override
 from pgvq.cli.studying import run_study
@@ -150,7 +151,21 @@ def header(experiment: Experiment) -> str:
         more = f" and {len(parts) - 6} more" if len(parts) > 6 else ""
         listed = ", ".join(parts[:6]) + more
         lines.append(f"rounded up to whole iterations: {listed}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *observations(variants)])
+
+
+def observations(variants: Mapping[str, Any]) -> list[str]:
+    """What algorithms do to observations before they learn from them; often nothing."""
+    said: dict[str, list[str]] = {}
+    for name, algorithm in variants.items():
+        if isinstance(algorithm, RolloutAlgorithm):
+            said.setdefault(algorithm.reading.said, []).append(name)
+    all_alike = len(said) == 1
+    return [
+        f"observations: {what}" + ("" if all_alike else f" ({', '.join(names)})")
+        for what, names in said.items()
+        if what
+    ]
 
 
 def show(results: Results, folder: Path, console: Console) -> None:

@@ -190,7 +190,7 @@ def _play(
     """A rollout `[length + tail, W]`, and the age of each step in its episode."""
     key_world, key_burn_in, key_play = jax.random.split(key, 3)
     learner = Learner(params, (), jnp.int32(0))
-    policy = partial(algorithm.behave, learner, greedy=False)
+    policy = algorithm.behaviour(learner)
     env, env_params = algorithm.env, algorithm.params
     memory = algorithm.initial_memory(layout.num_envs)
     world = init_world(env, env_params, key_world, layout.num_envs, memory)
@@ -198,7 +198,7 @@ def _play(
     rows = layout.length + layout.tail
     _, batch, _ = rollout(env, env_params, policy, world, key_play, rows)
     ended = batch.terminated | batch.truncated
-    return batch, ages(world.episode_length, ended)
+    return algorithm.encoded(batch), ages(world.episode_length, ended)
 
 
 def ages(age: Array, ended: Array) -> Array:

@@ -40,33 +40,40 @@ class Shapes(NamedTuple):
     info: Any
 
 
-def check_environment(env: Any, env_params: Any = None) -> None:
+def check_environment(
+    env: Any, env_params: Any = None, *, strict: bool = False
+) -> None:
     """Raises `InputError`, one sentence, unless algorithms can learn in `env`.
+
+    JAX makes algorithms again from whatever it has in the place of their numbers:
+    traced ones, stacked ones, markers. So parameters that are built like the default
+    ones are looked at only where `strict`.
 
     Args:
         env: what was given as the environment.
-        env_params: its parameters, None for its default. Where they are traced, or not
-            numbers, as while JAX takes an algorithm apart, they are not looked at.
+        env_params: its parameters, None for its default.
+        strict: they are as the user gave them.
     """
     check_type(env)
-    leaves = jax.tree.leaves(env_params)
-    if not all(_is_number(leaf) for leaf in leaves):
-        env_params, leaves = None, []
     found = _found(env)
-    shapes = tuple(np.shape(leaf) for leaf in leaves)
-    key = (jax.tree.structure(env_params), shapes)
-    if key not in found:
-        found[key] = None
-        try:
-            complete = _check(env, env_params)
-        except InputError as error:
-            found[key] = str(error)
-        else:
-            if not complete:
-                del found[key]
-                return
-    if (fault := found[key]) is not None:
-        raise InputError(fault)
+    _remembered(found, "shapes", lambda: _check_shapes(env, found))
+    if not isinstance(jnp.zeros(()), Tracer):  # else nothing can be played just now
+        _remembered(found, "played", lambda: _check_play(env))
+    if env_params is None:
+        return
+    leaves = jax.tree.leaves(env_params, is_leaf=lambda leaf: leaf is None)
+    odd = [leaf for leaf in leaves if not _is_number(leaf)]
+    if strict and odd:
+        raise InputError(
+            f"{type(env).__name__} does not take env_params={env_params!r}, where "
+            f"{odd[0]!r} is not a number; give parameters such as make() returns, or "
+            "None for its default"
+        )
+    if strict:
+        _check_params(env, env_params)
+    elif not odd:
+        structure = jax.tree.structure(env_params)
+        _remembered(found, structure, lambda: _check_params(env, env_params))
 
 
 def is_environment(env: Any) -> bool:
@@ -112,8 +119,11 @@ def check_num_actions(who: str, env: Any, params: Any) -> None:
         )
     if kind_of(space) != "discrete":
         return
-    if not 1 <= int(space.n):
-        raise InputError(f"{who} has no action: its action_space is {written(space)}")
+    if not int(space.n) >= 1:
+        raise InputError(
+            f"{who} has no action: its action_space is {written(space)}; "
+            "make it Discrete(number of actions)"
+        )
     number = _asked(who, "num_actions", lambda: env.num_actions)
     if isinstance(number, bool) or not isinstance(number, int | np.integer):
         raise InputError(
@@ -209,13 +219,25 @@ def check_alike(who: str, what: str, first: PyTree, then: PyTree) -> None:
 
 
 @once_per_environment
-def _found(env: Any) -> dict[Any, str | None]:
-    """What was found of an environment, by the structure of its parameters."""
+def _found(env: Any) -> dict[Any, str]:
+    """What is wrong with an environment, by what was looked at; "" where nothing is."""
     return {}
 
 
-def _check(env: Any, env_params: Any) -> bool:
-    """Raises on a fault; returns whether all was looked at."""
+def _remembered(found: dict[Any, str], what: Any, look: Callable[[], None]) -> None:
+    """Looks for a fault unless that was done before, and raises it."""
+    if what not in found:
+        try:
+            look()
+        except InputError as error:
+            found[what] = str(error)
+        else:
+            found[what] = ""
+    if found[what]:
+        raise InputError(found[what])
+
+
+def _check_shapes(env: Any, found: dict[Any, str]) -> None:
     who = type(env).__name__
     try:
         hash(env)
@@ -224,32 +246,32 @@ def _check(env: Any, env_params: Any) -> bool:
             f"{who} cannot be hashed ({one_line(error)}), and an environment is a "
             "constant of compiled programs; make it @dataclasses.dataclass(frozen=True)"
         ) from None
-    with jax.ensure_compile_time_eval():
-        default = _asked(who, "default_params", lambda: env.default_params)
-    params = default if env_params is None else env_params
+    params = _default_params(who, env)
     check_num_actions(who, env, params)
-    if env_params is None:
-        shapes_of(env, params)
-    else:
-        _check_params(who, env, params)
-    if _has_tests(env):
-        return True
-    if isinstance(jnp.zeros(()), Tracer):  # another function is being traced
-        return False
-    check_played(who, env, params, _observation_space(who, env, params))
-    return True
+    shapes_of(env, params)
+    found[jax.tree.structure(params)] = ""
 
 
-def _check_params(who: str, env: Any, params: Any) -> None:
-    """As `shapes_of`; where the default parameters would do, says so."""
+def _check_play(env: Any) -> None:
+    who = type(env).__name__
+    if not _has_tests(env):
+        params = _default_params(who, env)
+        check_played(who, env, params, _observation_space(who, env, params))
+
+
+def _default_params(who: str, env: Any) -> Any:
+    with jax.ensure_compile_time_eval():
+        return _asked(who, "default_params", lambda: env.default_params)
+
+
+def _check_params(env: Any, params: Any) -> None:
+    """Raises `InputError` unless an environment that is fine otherwise takes these."""
+    who = type(env).__name__
     try:
+        check_num_actions(who, env, params)
         shapes_of(env, params)
     except InputError as error:
-        try:
-            default = env.default_params
-            shapes_of(env, default)
-        except Exception:  # then the parameters are not what is wrong
-            raise error from None
+        default = _default_params(who, env)
         kind = type(default).__name__
         if type(params) is type(default):
             kind = f"{kind} of the shapes in its default_params"
@@ -314,7 +336,7 @@ def _check_returns(who: str, where: str, reward: Any, terminated: Any) -> None:
 
 def _check_flag(who: str, where: str, name: str, value: Any) -> None:
     leaves = jax.tree.leaves(value)
-    if len(leaves) == 1 and leaves[0].dtype == bool and not leaves[0].shape:
+    if len(leaves) == 1 and leaves[0].dtype == np.bool_ and not leaves[0].shape:
         return
     form = _form(leaves[0]) if len(leaves) == 1 else f"{len(leaves)} arrays"
     raise InputError(

@@ -71,7 +71,7 @@ def check_played(who: str, env: Any, params: Any, space: Any) -> None:
             f"{who}: {GAMES} games side by side (jax.vmap over reset and step) raise "
             f"{type(error).__name__}: {one_line(error)}; correct it"
         ) from error
-    # gymnax's own bounds of floats are wrong in places; they are not the user's to mend.
+    # gymnax's own bounds are wrong in places, and not the user's to correct.
     module = str(getattr(env.observation_space, "__module__", ""))
     ours = not module.startswith("gymnax.")
     for where, obs in (("reset", first), ("step", after), ("step", last)):
@@ -110,7 +110,7 @@ def played(
         return obs, after, last
 
     key = jax.random.key(0)
-    if jax.config.jax_disable_jit:
+    if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
         steps = 3  # each operation by itself
         return jax.device_get(all_of_it(key))
     with contextlib.suppress(NotImplementedError):
@@ -158,9 +158,7 @@ def outside(space: Any, obs: PyTree, name: str = "", *, bounded: bool = True) ->
     return ""
 
 
-def _outside_numbers(
-    obs: np.ndarray, sizes: np.ndarray, space: Any, at: str
-) -> str:
+def _outside_numbers(obs: np.ndarray, sizes: np.ndarray, space: Any, at: str) -> str:
     start = np.asarray(start_of(space))
     if np.all(obs >= start) and np.all(obs < start + sizes):
         return ""
@@ -191,14 +189,14 @@ def _same_kind(kind: str, shown: Any, space: Any) -> bool:
     the same; whole numbers and bytes are not.
     """
     if kind in ("discrete", "multi-discrete"):
-        return bool(jnp.issubdtype(shown, jnp.integer)) or shown == bool
+        return bool(jnp.issubdtype(shown, jnp.integer)) or shown == np.bool_
     if jnp.issubdtype(shown, jnp.complexfloating) or not _is_numeric(shown):
         return False
     return (shown == np.uint8) == (dtype_of(space) == np.uint8)
 
 
 def _is_numeric(dtype: Any) -> bool:
-    return bool(jnp.issubdtype(dtype, jnp.number)) or dtype == bool
+    return bool(jnp.issubdtype(dtype, jnp.number)) or dtype == np.bool_
 
 
 def _check_parts(who: str, where: str, obs: PyTree, space: Any, name: str) -> None:
