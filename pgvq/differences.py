@@ -8,13 +8,17 @@ from pgvq.algorithms.base import Algorithm
 from pgvq.experiment import describe_fields
 
 # Not part of the configuration: they may differ between two runs of one experiment.
-UNCOMPARED = ("format_version", "pgvq_version", "title", "source")
+UNCOMPARED = ("format_version", "pgvq_version", "title", "source", "score")
+DERIVED = ("environment",)  # at the top: what the variants have in common
 
 
 def differences(held: Any, new: Any, where: str = "") -> list[str]:
     """What differs between two descriptions, one phrase each: `field: old -> new`."""
     if isinstance(held, dict) and isinstance(new, dict):
-        names = [name for name in {**held, **new} if name not in UNCOMPARED]
+        left_out = (*UNCOMPARED, *([] if where else DERIVED))
+        names = [name for name in {**held, **new} if name not in left_out]
+        # Folders of older versions do not name the environment of each variant.
+        names = [n for n in names if n != "environment" or not where or n in held]
         found = [
             differences(
                 held.get(name), new.get(name), f"{where}.{name}" if where else name

@@ -20,15 +20,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import jax
+import numpy as np
 
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
-from pgvq.envs import Pong
+from pgvq.envs import evaluation_env
 from pgvq.envs.contract import check_environment
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
+from pgvq.score_meaning import (
+    common_environment,
+    common_score,
+    game_steps,
+    score_of,
+)
 from pgvq.types import InputError
 
-RANDOM_PLAY = -20.3  # mean score of uniform actions in Atari's Pong, over 2,048 games
 MAX_STEPS = 2**31 - 1  # counters are int32
 
 
@@ -76,7 +82,9 @@ class Experiment:
     seeds: int = 5  # runs per algorithm: seeds 0 .. seeds - 1
     evaluations: int = 20  # evaluation points after the one before learning
     games: int = 10  # complete games per seed, evaluation point and mode
-    max_game_steps: int = 27_000  # agent steps after which a game counts as truncated
+    # Agent steps after which a game of an evaluation counts as truncated. None: what
+    # the environment says, in Pong 108,000 frames, and else 27,000.
+    max_game_steps: int | None = None
     title: str = ""
 
     def __post_init__(self) -> None:
@@ -87,6 +95,8 @@ class Experiment:
             )
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
             value = getattr(self, field)
+            if field == "max_game_steps" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(
                     f"{field}={value!r} must be a whole number, at least 1"
@@ -135,6 +145,12 @@ class Experiment:
         """Agent steps of one lane after so many iterations, exactly."""
         return algorithm.initial_steps + iteration * algorithm.steps_per_iteration
 
+    def game_steps(self, algorithm: Algorithm) -> int:
+        """Agent steps after which a game of its evaluation counts as truncated."""
+        if self.max_game_steps is not None:
+            return self.max_game_steps
+        return game_steps(algorithm)
+
     def executed_steps(self, algorithm: Algorithm) -> int:
         """Agent steps that the budget comes to in whole iterations."""
         return self.steps_at(algorithm, self.points(algorithm)[-1])
@@ -151,7 +167,9 @@ class Experiment:
     def describe(self) -> dict[str, Any]:
         """Everything resolved, as `experiment.json` keeps it; seeds are no part."""
         variants = self.variants
-        first = next(iter(variants.values()))
+        environments = {n: describe_environment(a) for n, a in variants.items()}
+        caps = {name: self.game_steps(a) for name, a in variants.items()}
+        scores = {name: score_of(a, caps[name]) for name, a in variants.items()}
         return {
             "name": self.name,
             "title": self.title or self.name,
@@ -167,17 +185,19 @@ class Experiment:
                             for field in dataclasses.fields(cast(Any, algorithm))
                         }
                     ),
+                    "environment": environments[name],
+                    "score": scores[name],
                 }
                 for name, algorithm in variants.items()
             ],
-            "environment": {"name": first.env.name, "repr": describe_value(first.env)},
+            "environment": common_environment(environments.values()),
             "evaluation": {
                 "points": self.evaluations,
                 "games": self.games,
                 "modes": list(MODES),
-                "max_game_steps": self.max_game_steps,
+                "max_game_steps": max(caps.values()),
             },
-            "score": _score(first.env),
+            "score": common_score(scores.values()),
         }
 
 
@@ -272,6 +292,40 @@ def describe_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def describe_environment(algorithm: Algorithm) -> dict[str, Any]:
+    """In which environment an algorithm trains, and is evaluated."""
+    env, params = algorithm.env, algorithm.env_params
+    described = {
+        "name": env.name,
+        "repr": describe_value(env),
+        "evaluated": describe_value(evaluation_env(env)),
+    }
+    changed = {} if params is None else changed_parts(env.default_params, params)
+    return described | ({"params": changed} if changed else {})
+
+
+def changed_parts(default: Any, given: Any) -> str:
+    """What of parameters is not as by default, as in `gravity=20.0`; "" if nothing."""
+    if type(given) is not type(default) or not dataclasses.is_dataclass(given):
+        return describe_value(given)
+    pairs = {
+        field.name: (getattr(default, field.name), getattr(given, field.name))
+        for field in dataclasses.fields(given)
+    }
+    return ", ".join(
+        f"{name}={describe_value(now)}"
+        for name, (before, now) in pairs.items()
+        if not _is_same(before, now)
+    )
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    leaves = jax.tree.leaves(one), jax.tree.leaves(other)
+    return len(leaves[0]) == len(leaves[1]) and all(
+        np.array_equal(a, b) for a, b in zip(*leaves, strict=True)
+    )
+
+
 def describe_value(value: Any) -> str:
     """One line on a network or an environment, the same in every process.
 
@@ -282,14 +336,3 @@ def describe_value(value: Any) -> str:
         value = f"{type(value).__name__}({', '.join(made)})"
         return re.sub(r" at 0x[0-9a-f]+", "", " ".join(value.split()))
     return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
-
-
-def _score(env: Any) -> dict[str, Any]:
-    if isinstance(env, Pong) and env.points_to_win == 21:
-        return {
-            "label": "score (points won minus points lost, per game)",
-            "random": RANDOM_PLAY,
-            "parity": 0.0,
-            "perfect": 21.0,
-        }
-    return {"label": "return", "random": None, "parity": None, "perfect": None}

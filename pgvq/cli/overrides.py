@@ -151,6 +151,9 @@ def _read(setting: str, thing: Any, name: str, text: str) -> Any:
     held = getattr(thing, name)
     hints = typing.get_type_hints(type(thing))
     kind = float if hints.get(name) is float else type(held)
+    if held is None:  # of `int | None` the int
+        others = [k for k in typing.get_args(hints.get(name)) if k is not type(None)]
+        kind = others[0] if len(others) == 1 else kind
     if name == "env":
         return envs.make(text)[0]
     try:

@@ -17,6 +17,7 @@ from pgvq.experiment import Experiment
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
 from pgvq.runner import Interrupted, run
+from pgvq.score_meaning import environment_of_variant
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
 
@@ -174,9 +175,14 @@ def show(results: Results, folder: Path, console: Console) -> None:
     written = plotting.plot(results, folder)
     pictures = [path.name for path in written if path.suffix == ".png"]
     lines = [f"\n{folder} holds the tables and {', '.join(pictures)}"]
-    first = results.description["variants"][0]["name"]
-    if str(results.description["environment"]["name"]).startswith("Pong"):
-        watch = ["pgvq", "watch", str(folder), "--algorithm", first]
+    held = results.description
+    of_pong = [
+        variant["name"]
+        for variant in held["variants"]
+        if str(environment_of_variant(held, variant)["name"]).startswith("Pong")
+    ]
+    if of_pong:
+        watch = ["pgvq", "watch", str(folder), "--algorithm", of_pong[0]]
         lines.append(f"watch it play: {shlex.join(watch)} --seed 0 --out rally.gif")
     lines.append(f"draw it again: {shlex.join(['pgvq', 'plot', str(folder)])}")
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
