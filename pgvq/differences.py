@@ -11,12 +11,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from pgvq.algorithms.base import Algorithm
-from pgvq.experiment import CONFIGURATION, Experiment, configuration_digest
+from pgvq.experiment import (
+    CONFIGURATION,
+    FOR_PEOPLE,
+    Experiment,
+    configuration_digest,
+)
 from pgvq.files import plain
 from pgvq.identity import Description, changes, describe
 from pgvq.types import InputError
 
-_LABELS = ("name", "algorithm", "family")  # of a variant, beside its description
+# Of a variant, beside its description.
+_LABELS = ("name", "algorithm", "family", *FOR_PEOPLE)
 
 
 def has_digest(held: Mapping[str, Any]) -> bool:

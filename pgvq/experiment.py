@@ -22,16 +22,21 @@ import numpy as np
 from pgvq import bounds
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
 from pgvq.bounds import MAX_STEPS
-from pgvq.envs import Pong
+from pgvq.envs.contract import check_environment
 from pgvq.identity import Describer, Description, digest
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
 from pgvq.paths import in_short
 from pgvq.programs import Programs
 from pgvq.results_format import name_fault
+from pgvq.score_meaning import (
+    common_environment,
+    common_score,
+    described_environment,
+    game_steps,
+    score_of,
+)
 from pgvq.types import InputError
-
-RANDOM_PLAY = -20.3  # mean score of uniform actions in Atari's Pong, over 2,048 games
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,7 +53,9 @@ class Experiment:
     seeds: int = 5  # runs per algorithm: seeds 0 .. seeds - 1
     evaluations: int = 20  # evaluation points after the one before learning
     games: int = 10  # complete games per seed, evaluation point and mode
-    max_game_steps: int = 27_000  # agent steps after which a game counts as truncated
+    # Agent steps after which a game of an evaluation counts as truncated. None: what
+    # the environment says, in Pong 108,000 frames, and else 27,000.
+    max_game_steps: int | None = None
     title: str = ""
 
     def __post_init__(self) -> None:
@@ -57,6 +64,8 @@ class Experiment:
         if not isinstance(self.title, str):
             raise InputError(f"title={self.title!r} must be a text")
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
+            if field == "max_game_steps" and self.max_game_steps is None:
+                continue
             number = bounds.whole_number(field, getattr(self, field))
             object.__setattr__(self, field, number)
         object.__setattr__(self, "algorithms", named(self.algorithms))
@@ -102,6 +111,12 @@ class Experiment:
         """Agent steps of one lane after so many iterations, exactly."""
         return algorithm.initial_steps + iteration * algorithm.steps_per_iteration
 
+    def game_steps(self, algorithm: Algorithm) -> int:
+        """Agent steps after which a game of its evaluation counts as truncated."""
+        if self.max_game_steps is not None:
+            return self.max_game_steps
+        return game_steps(algorithm)
+
     def executed_steps(self, algorithm: Algorithm) -> int:
         """Agent steps that the budget comes to in whole iterations."""
         return self.steps_at(algorithm, self.points(algorithm)[-1])
@@ -131,7 +146,10 @@ class Experiment:
     def describe(self) -> dict[str, Any]:
         """Everything resolved, as `experiment.json` keeps it; seeds are no part."""
         described, sources = self.identity()
-        first = next(iter(self.variants.values()))
+        variants = self.variants
+        environments = {n: described_environment(a) for n, a in variants.items()}
+        caps = {name: self.game_steps(a) for name, a in variants.items()}
+        scores = {name: score_of(a, caps[name]) for name, a in variants.items()}
         made = {
             "name": self.name,
             "title": self.title or self.name,
@@ -142,17 +160,19 @@ class Experiment:
                     "algorithm": type(algorithm).__name__,
                     "family": algorithm.family,
                     **described[name],
+                    "environment": environments[name],
+                    "score": scores[name],
                 }
                 for name, algorithm in self.variants.items()
             ],
-            "environment": {"name": first.env.name, "repr": in_short(first.env)},
+            "environment": common_environment(environments.values()),
             "evaluation": {
                 "points": self.evaluations,
                 "games": self.games,
                 "modes": list(MODES),
-                "max_game_steps": self.max_game_steps,
+                "max_game_steps": max(caps.values()),
             },
-            "score": _score(first.env),
+            "score": common_score(scores.values()),
             "sources": sources,
         }
         if self.steps != int(self.steps):
@@ -162,11 +182,17 @@ class Experiment:
 
 # What decides whether two descriptions are of one experiment.
 CONFIGURATION = ("name", "budget_agent_steps", "variants", "evaluation", "sources")
+FOR_PEOPLE = ("environment", "score")  # of a variant: follows from the rest
 
 
 def configuration_digest(description: Mapping[str, Any]) -> str:
     """The digest of what an experiment is, without its title and what follows."""
-    return digest({name: description.get(name) for name in CONFIGURATION})
+    parts = {name: description.get(name) for name in CONFIGURATION}
+    parts["variants"] = [
+        {name: value for name, value in variant.items() if name not in FOR_PEOPLE}
+        for variant in description.get("variants") or []
+    ]
+    return digest(parts)
 
 
 def _checked_steps(steps: Any) -> int | float:
@@ -258,6 +284,10 @@ def check_algorithm(name: str, algorithm: Any) -> None:
             f"{name}: {type(algorithm).__name__} is no pytree dataclass; derive it "
             "from RolloutAlgorithm or flax.struct.PyTreeNode"
         )
+    try:
+        check_environment(algorithm.env, algorithm.env_params, strict=True)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
     check_actions(name, algorithm)
     for field in dataclasses.fields(algorithm):
         value = getattr(algorithm, field.name)
@@ -284,14 +314,3 @@ def _check_hashable(where: str, value: Any) -> None:
 def is_sweepable(field: Any) -> bool:
     """Whether values of this dataclass field train as lanes of one program."""
     return field.metadata.get("pytree_node", True) and field.type in (float, "float")
-
-
-def _score(env: Any) -> dict[str, Any]:
-    if isinstance(env, Pong) and env.points_to_win == 21:
-        return {
-            "label": "score (points won minus points lost, per game)",
-            "random": RANDOM_PLAY,
-            "parity": 0.0,
-            "perfect": 21.0,
-        }
-    return {"label": "return", "random": None, "parity": None, "perfect": None}

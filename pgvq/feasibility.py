@@ -6,7 +6,7 @@ however big the arrays would be.
 
 import dataclasses
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NoReturn
 
@@ -26,7 +26,7 @@ def check_programs(
     batches: Iterable[list[Lane]],
     keys: Mapping[str, str],
     games: int,
-    max_game_steps: int,
+    game_steps: Callable[[Any], int],
 ) -> None:
     """Raises `InputError` for lanes whose program cannot be built, or not held.
 
@@ -34,14 +34,16 @@ def check_programs(
         batches: lanes of one program each.
         keys: of the program of each variant, as `pgvq.programs` has them.
         games: complete games per lane, evaluation and mode.
-        max_game_steps: agent steps after which such a game counts as truncated.
+        game_steps: of an algorithm, the agent steps after which such a game counts as
+            truncated.
     """
     for lanes in batches:
         name, algorithm, _ = lanes[0]
-        which = (keys[name], games, max_game_steps)
+        most = game_steps(algorithm)
+        which = (keys[name], games, most)
         try:
             if which not in _sizes:
-                _sizes[which] = bytes_of_lane(algorithm, games, max_game_steps)
+                _sizes[which] = bytes_of_lane(algorithm, games, most)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         except Exception as error:  # whatever an algorithm or an environment raises

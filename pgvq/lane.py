@@ -10,7 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pgvq.algorithms.base import Algorithm, act_with_memory, initial_memory
+from pgvq.algorithms.base import (
+    Algorithm,
+    act_with_memory,
+    initial_memory,
+    is_finite,
+)
 from pgvq.envs import evaluation_env
 from pgvq.rollout import Games, play
 from pgvq.types import Key, PyTree, Ratio
@@ -52,7 +57,7 @@ class Evaluation(NamedTuple):
     """Games of all lanes at one point of training."""
 
     games: dict[str, Games]  # by mode, leaves [L, G]
-    diverged: np.ndarray  # [L] bool: the state is no longer finite
+    diverged: np.ndarray  # [L] bool: what is learnt is no longer finite
 
 
 def seed_key(seed: Array, purpose: int) -> Key:
@@ -119,7 +124,7 @@ def evaluate_lane(
     seed: Array,
     state: Any,
 ) -> tuple[dict[str, Games], Array]:
-    """Complete games by mode, `[G]` of each; whether the state is no longer finite."""
+    """Complete games by mode, `[G]` of each; whether what is learnt is not finite."""
     env = evaluation_env(algorithm.env)
     given = algorithm.env_params
     params = env.default_params if given is None else given
@@ -150,10 +155,5 @@ def evaluate_lane(
         env, params, act, key, count, max_steps, memory, trained_in=algorithm.env
     )
     by_mode = [of_mode(played, i) for i in range(len(MODES))]
-    finite = [
-        jnp.all(jnp.isfinite(leaf))
-        for leaf in jax.tree.leaves(state)
-        if jnp.issubdtype(leaf.dtype, jnp.floating)
-    ]
-    diverged = ~jnp.all(jnp.array(finite, dtype=bool))
+    diverged = ~is_finite(algorithm, state)
     return dict(zip(MODES, by_mode, strict=True)), diverged

@@ -264,15 +264,20 @@ def _draw_rows(axes: Axes, part: Rows) -> None:
         )  # fmt: skip
     for y, (name, given) in enumerate(part.rows.items()):
         color = part.colors.get(name, style.INK)
-        values = np.asarray(given, float)
-        values = values[np.isfinite(values)]
-        if not len(values):
+        runs = np.asarray(given, float)
+        if not len(runs):
             continue
+        if lost := int(np.sum(~np.isfinite(runs))):
+            axes.text(
+                0.01, y - 0.2, f"{lost} of {len(runs)} not finite", size=8,
+                transform=axes.get_yaxis_transform(), color=color, va="bottom",
+            )  # fmt: skip
+        values = runs[np.isfinite(runs)]
         # Multiples of the golden ratio spread any number of dots, always the same way.
         heights = y + 0.08 + 0.3 * (0.618034 * np.arange(len(values)) % 1)
         axes.scatter(values, heights, s=16, color=color, alpha=0.55, linewidths=0)
-        middle, low, high = map(float, estimate(values))
-        if len(values) >= MIN_RUNS:
+        middle, low, high = map(float, estimate(runs))
+        if len(runs) >= MIN_RUNS:
             axes.plot([low, high], [y - 0.12] * 2, color=color, linewidth=2.5)
         axes.plot(middle, y - 0.12, "D", color=color, markersize=6, markeredgecolor="w")
     axes.grid(visible=False, axis="y")

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pgvq.files import atomic
 from pgvq.results import Results
+from pgvq.score_meaning import SEVERAL, environment_in, score_in
 
 INK, GREY, FAINT = "#222222", "#6B6B6B", "#C9C9C9"
 
@@ -105,6 +107,11 @@ def wrapped(name: str, width: int = 26) -> str:
     return "\n".join(line.strip() for line in lines)
 
 
+def within(values: ArrayLike, low: float, high: float) -> NDArray:
+    """Values as places between two ends; NaN, which ranks lowest, at the low one."""
+    return np.clip(np.nan_to_num(values, nan=low, posinf=high, neginf=low), low, high)
+
+
 def spread(wanted: ArrayLike, heights: ArrayLike, low: float, high: float) -> NDArray:
     """Move label centres as little as needed so that none overlaps another.
 
@@ -132,18 +139,27 @@ def spread(wanted: ArrayLike, heights: ArrayLike, low: float, high: float) -> ND
 
 def signed(score: float) -> str:
     """A score as a label: its sign, a minus as long as the plus, three digits or so."""
+    if np.isnan(score):
+        return "NaN"
+    if abs(score) >= 1e6:
+        return f"{score:+.2g}".replace("-", "−")
     text = f"{score:.0f}" if abs(score) >= 100 else f"{score:+.1f}"
     return text.replace("-", "−")
 
 
-def reference_scores(results: Results) -> list[tuple[float, str]]:
-    """The scores that give all others a meaning, with their names."""
+def reference_scores(
+    results: Results, drawn: Sequence[str] | None = None
+) -> list[tuple[float, str]]:
+    """The scores that give all others a meaning, with their names.
+
+    Only those that hold for all variants, or for those of the names `drawn`.
+    """
     names = {
         "perfect": "perfect",
         "parity": "parity with the opponent",
         "random": "random play",
     }
-    known = results.description["score"]
+    known = score_in(results.description, drawn)
     given = {key: known[key] for key in names if known.get(key) is not None}
     return [
         (score, f"{names[key]} ({f'{score:+g}'.replace('-', '−') if score else 0})")
@@ -151,10 +167,12 @@ def reference_scores(results: Results) -> list[tuple[float, str]]:
     ]
 
 
-def score_limits(results: Results, scores: ArrayLike) -> tuple[float, float]:
-    """A range with room for all `scores`, the reference scores and their labels."""
+def score_limits(
+    results: Results, scores: ArrayLike, drawn: Sequence[str] | None = None
+) -> tuple[float, float]:
+    """A range with room for all finite `scores`, reference scores and their labels."""
     shown = [float(x) for x in np.ravel(scores) if np.isfinite(x)]
-    shown += [score for score, _ in reference_scores(results)]
+    shown += [score for score, _ in reference_scores(results, drawn)]
     if not shown:  # no seed has finished, and the environment knows no score
         return 0.0, 1.0
     low, high = min(shown), max(shown)
@@ -162,9 +180,11 @@ def score_limits(results: Results, scores: ArrayLike) -> tuple[float, float]:
     return low - 0.04 * room, high + 0.07 * room
 
 
-def environment(results: Results) -> str:
+def environment(results: Results, drawn: Sequence[str] | None = None) -> str:
     """The environment's name as a word in a sentence."""
-    name = str(results.description["environment"].get("name", "the game"))
+    name = str(environment_in(results.description, drawn).get("name", "the game"))
+    if name == SEVERAL:
+        return "its own environment"
     return name.capitalize() if name.islower() else name
 
 

@@ -228,14 +228,18 @@ def score_text(lanes: list[Lane], evaluation: Evaluation) -> str:
     Diverged lanes count, and are counted.
     """
     by_variant: dict[str, list[float]] = {}
-    means = np.mean(evaluation.games["greedy"].score, axis=1)  # [L]
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        means = np.mean(evaluation.games["greedy"].score, axis=1)  # [L]
     for lane, mean in zip(lanes, means, strict=True):
         by_variant.setdefault(lane.variant, []).append(float(mean))
     scores = [float(interquartile_mean(np.array(v))) for v in by_variant.values()]
     what = "score" if len(scores) == 1 else "best"
     diverged = int(np.sum(evaluation.diverged))
     broken = f", {diverged} diverged" if diverged else ""
-    return f"{what} {max(scores):+.1f}{broken}"
+    if lost := int(np.sum(np.isnan(means))):
+        broken += f", {lost} NaN"
+    best = max((score for score in scores if not np.isnan(score)), default=np.nan)
+    return f"{what} {best:+.1f}{broken}"
 
 
 def _key(lanes: list[Lane]) -> tuple[tuple[str, int], ...]:

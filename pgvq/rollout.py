@@ -18,7 +18,7 @@ class World(NamedTuple):
     """`N` environments in the middle of their episodes."""
 
     env_state: PyTree  # leaves [N, ...]
-    obs: Array  # [N, *O]
+    obs: PyTree  # leaves [N, ...]: what the environments show
     episode_return: Array  # [N] float32: reward so far in the running episode
     episode_length: Array  # [N] int32: agent steps so far in it
     memory: PyTree = ()  # leaves [N, ...]: what the agent carries from step to step
@@ -32,8 +32,8 @@ class Games(NamedTuple):
     truncated: Array  # [G] bool: the cap or the environment's clock ended it
 
 
-# obs, memory, key -> action, memory, extras
-Policy = Callable[[Array, PyTree, Key], tuple[Array, PyTree, PyTree]]
+# obs as shown, memory, key -> action, memory, extras
+Policy = Callable[[PyTree, PyTree, Key], tuple[Array, PyTree, PyTree]]
 
 
 def init_world(
@@ -63,8 +63,9 @@ def rollout(
     Args:
         env: any gymnax environment.
         params: its parameters.
-        policy: from `obs [N, *O]`, memory `[N, ...]` and a key to `action [N]`, the
-            memory afterwards and extras `[N, ...]`.
+        policy: from observations as the environment shows them, leaves `[N, ...]`,
+            memory `[N, ...]` and a key to `action [N]`, the memory afterwards and
+            extras `[N, ...]`.
         world: where the environments stand.
         key: consumed.
         length: T, static.
@@ -119,7 +120,7 @@ def rollout(
 def play(
     env: Environment,
     params: Any,
-    act: Callable[[Array, PyTree, Key], tuple[Array, PyTree]],
+    act: Callable[[PyTree, PyTree, Key], tuple[Array, PyTree]],
     key: Key,
     games: int,
     max_steps: int,
@@ -134,7 +135,8 @@ def play(
     Args:
         env: any gymnax environment whose episode is one game.
         params: its parameters.
-        act: from `obs [G, *O]`, memory and a key to `action [G]` and memory.
+        act: from observations as shown, leaves `[G, ...]`, memory and a key to
+            `action [G]` and memory.
         key: consumed.
         games: G, static.
         max_steps: agent steps after which a game counts as truncated; static.

@@ -200,7 +200,7 @@ class Run:
         """Raises `InputError` where a program cannot be built, or does not fit."""
         experiment = self.experiment
         keys = experiment.programs.keys
-        check_programs(batches, keys, experiment.games, experiment.max_game_steps)
+        check_programs(batches, keys, experiment.games, experiment.game_steps)
 
     def _say_what_is_uncertain(self, missing: int) -> None:
         """Of a folder that goes on without a digest, and of variants that are one."""

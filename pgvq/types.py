@@ -52,10 +52,10 @@ class InputError(ValueError):
 class Transition(NamedTuple):
     """One agent step as it was lived; with leading axes `[T, N, ...]` or `[B, ...]`."""
 
-    obs: Array  # [*O] what the agent saw
+    obs: PyTree  # [*O] what the agent saw
     action: Array  # [] int32
     reward: Array  # [] float32
-    next_obs: Array  # [*O] what followed, before any automatic reset
+    next_obs: PyTree  # [*O] what followed, before any automatic reset
     terminated: Array  # [] bool: the episode ended here, nothing to bootstrap from
     truncated: Array  # [] bool: the clock ended it here, bootstrap but cut the trace
     extras: PyTree = ()  # whatever the algorithm's `explore` recorded beside the action

@@ -7,7 +7,7 @@ the uniform steps before learning starts.
 
 import abc
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,10 +27,10 @@ UPDATES = 2**32 - 1
 class Row(NamedTuple):
     """What the replay holds of a transition; leading axes `[C]` or `[B]`."""
 
-    obs: Array  # [*O]
+    obs: PyTree  # as the environment shows it; what `learn` gets is encoded, [*O]
     action: Array  # [] int32
     reward: Array  # [] float32: discounted sum over the n steps
-    next_obs: Array  # [*O] n steps later, or at the episode's end before that
+    next_obs: PyTree  # the same n steps later, or at the episode's end before that
     discount: Array  # [] float32: of the value of `next_obs`; 0 after a termination
 
 
@@ -55,6 +55,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
     Whatever `num_envs` is, there are `replay_ratio` updates per agent step.
     """
+
+    # The ring holds what the environment shows: of a uint8 image a byte per pixel.
+    keeps_shown: ClassVar[bool] = True
 
     num_envs: int = static(16, "environments side by side, N")
     rollout_length: int = static(8, "agent steps per environment and iteration, T")
@@ -130,8 +133,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         key_state, key_warmup = jax.random.split(key)
         state = super().init(key_state)
 
-        def uniform(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree, Any]:
-            actions = jax.random.randint(key, obs.shape[:1], 0, self.num_actions)
+        def uniform(obs: PyTree, memory: PyTree, key: Key) -> tuple[Array, PyTree, Any]:
+            shape = (self.num_envs,)
+            actions = jax.random.randint(key, shape, 0, self.num_actions)
             return actions, memory, ()
 
         def step(world: Any, key: Key) -> tuple[Any, Transition]:
@@ -156,7 +160,8 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         return state._replace(learner=learner, world=world, agent_steps=steps)
 
     def no_experience(self, obs: Array) -> Experience:
-        """An empty replay for observations like `obs [*O]`."""
+        """An empty replay for observations of which `obs [*O]` is one, as encoded."""
+        obs = self.reading.shown_like(obs)
         zero, no = jnp.float32(0), jnp.zeros((), dtype=bool)
         pending: PyTree = ()
         if self.n_step > 1:
@@ -179,8 +184,11 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         reward, discount, last = n_step(
             steps.reward, steps.terminated, steps.truncated, self.discount, self.n_step
         )
-        next_obs = steps.next_obs[last, jnp.arange(self.num_envs)]
-        rows = Row(steps.obs[:count], steps.action[:count], reward, next_obs, discount)
+        next_obs = jax.tree.map(
+            lambda leaf: leaf[last, jnp.arange(self.num_envs)], steps.next_obs
+        )
+        obs = jax.tree.map(lambda leaf: leaf[:count], steps.obs)
+        rows = Row(obs, steps.action[:count], reward, next_obs, discount)
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
         ring, priorities = replay.add(experience.replay, rows), experience.priorities
         if self.prioritized:
@@ -237,6 +245,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         ) -> tuple[Any, Metrics]:
             (learner, priorities), (by, key) = carry, given
             drawn = self.draw(lived._replace(priorities=priorities), by, steps)
+            drawn = drawn._replace(rows=self.encoded(drawn.rows))
             learner, error, metrics = self.learn(learner, drawn, key)
             return (learner, self.prioritize(priorities, drawn.places, error)), metrics
 

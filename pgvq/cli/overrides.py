@@ -8,6 +8,7 @@ function is one of `pgvq.paths.FUNCTIONS` (`dqn.torso.activation=tanh`).
 """
 
 import difflib
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -119,6 +120,10 @@ def _read(setting: str, thing: Any, name: str, text: str) -> Any:
     """The value that `text` means for a field, by its type."""
     held: Any = getattr(thing, name)
     kind = float if type_of(thing, name) is float else type(held)
+    if held is None:  # of `int | None` the int
+        hint = typing.get_type_hints(type(thing)).get(name)
+        others = [k for k in typing.get_args(hint) if k is not type(None)]
+        kind = others[0] if len(others) == 1 else kind
     if name == "env":
         return envs.make(text)[0]
     parts = (type, nn.Module, Environment)

@@ -1,7 +1,7 @@
 """`pgvq run`: load, change, train, sum up, draw, and say what to do next."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import jax
 from rich.console import Console
 
 from pgvq import devices, plotting
+from pgvq.algorithms.base import RolloutAlgorithm
 from pgvq.cli.loading import execute, load_experiment, load_study, select
 from pgvq.cli.overrides import override
 from pgvq.cli.studying import run_study
@@ -16,6 +17,7 @@ from pgvq.experiment import Experiment
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
 from pgvq.runner import Interrupted, run
+from pgvq.score_meaning import environment_of_variant
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
 
@@ -150,7 +152,21 @@ def header(experiment: Experiment) -> str:
         more = f" and {len(parts) - 6} more" if len(parts) > 6 else ""
         listed = ", ".join(parts[:6]) + more
         lines.append(f"rounded up to whole iterations: {listed}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *observations(variants)])
+
+
+def observations(variants: Mapping[str, Any]) -> list[str]:
+    """What algorithms do to observations before they learn from them; often nothing."""
+    said: dict[str, list[str]] = {}
+    for name, algorithm in variants.items():
+        if isinstance(algorithm, RolloutAlgorithm):
+            said.setdefault(algorithm.reading.said, []).append(name)
+    all_alike = len(said) == 1
+    return [
+        f"observations: {what}" + ("" if all_alike else f" ({', '.join(names)})")
+        for what, names in said.items()
+        if what
+    ]
 
 
 def show(results: Results, folder: Path, console: Console) -> None:
@@ -159,9 +175,14 @@ def show(results: Results, folder: Path, console: Console) -> None:
     written = plotting.plot(results, folder)
     pictures = [path.name for path in written if path.suffix == ".png"]
     lines = [f"\n{folder} holds the tables and {', '.join(pictures)}"]
-    first = results.description["variants"][0]["name"]
-    if str(results.description["environment"]["name"]).startswith("Pong"):
-        watch = ["pgvq", "watch", str(folder), "--algorithm", first]
+    held = results.description
+    of_pong = [
+        variant["name"]
+        for variant in held["variants"]
+        if str(environment_of_variant(held, variant)["name"]).startswith("Pong")
+    ]
+    if of_pong:
+        watch = ["pgvq", "watch", str(folder), "--algorithm", of_pong[0]]
         lines.append(f"watch it play: {shlex.join(watch)} --seed 0 --out rally.gif")
     lines.append(f"draw it again: {shlex.join(['pgvq', 'plot', str(folder)])}")
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

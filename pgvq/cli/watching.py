@@ -48,7 +48,7 @@ def watch(asked: "Watch", console: Console) -> int:
     variant = batch.lanes[number][0]
     experiment = remade(folder, held, asked.experiment)
     if not isinstance(experiment.variants[variant].env, Pong):
-        name = held["environment"]["name"]
+        name = experiment.variants[variant].env.name
         raise InputError(
             f"{variant} was trained on {name}, and only games of Pong can be drawn; "
             "choose a results folder of Pong"
@@ -148,7 +148,8 @@ def restored(
     """A run's algorithm, its state, and the iteration it has come to."""
     variants = experiment.variants
     lanes = [Lane(name, variants[name], seed) for name, seed in batch.lanes]
-    programs = Lanes(lanes, experiment.games, experiment.max_game_steps)
+    max_steps = experiment.game_steps(lanes[0].algorithm)
+    programs = Lanes(lanes, experiment.games, max_steps)
     saved, position = batch.restore(programs.host_shapes())
     return *programs.agent(saved, number), position.iteration
 

@@ -134,9 +134,10 @@ def policy_names(algorithm: PolicyGradient) -> tuple[str, ...]:
 
 
 def example_observation(algorithm: PolicyGradient) -> Array:
-    """An observation `[*O]`."""
+    """An observation as networks get it, `[*O]`."""
     key = jax.random.key(0)
-    return vector_reset(algorithm.env, key, 1, algorithm.params)[0][0]
+    obs, _ = vector_reset(algorithm.env, key, 1, algorithm.params)
+    return algorithm.encode(obs)[0]
 
 
 def stacked(

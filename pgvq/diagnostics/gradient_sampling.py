@@ -191,7 +191,7 @@ def _play(
     """Rollouts `[burn_in, W]` and `[length + tail, W]`, and each later step's age."""
     key_world, key_burn_in, key_play = jax.random.split(key, 3)
     learner = Learner(params, (), jnp.int32(0))
-    policy = partial(algorithm.behave, learner, greedy=False)
+    policy = algorithm.behaviour(learner)
     env, env_params = algorithm.env, algorithm.params
     memory = algorithm.initial_memory(layout.num_envs)
     world = init_world(env, env_params, key_world, layout.num_envs, memory)
@@ -201,6 +201,7 @@ def _play(
     rows = layout.length + layout.tail
     _, batch, _ = rollout(env, env_params, policy, world, key_play, rows)
     ended = batch.terminated | batch.truncated
+    earlier, batch = algorithm.encoded(earlier), algorithm.encoded(batch)
     return earlier, batch, ages(world.episode_length, ended)
 
 

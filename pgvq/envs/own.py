@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from gymnax.environments.environment import Environment
+from gymnax.wrappers.purerl import GymnaxWrapper
 
 from pgvq.types import InputError
 
@@ -31,7 +32,7 @@ def own_environment(name: str) -> Callable[..., Any]:
             f"{name}: the module {module_name} has no {attribute!r}: "
             f"{_neighbours(module, attribute)}"
         ) from None
-    if isinstance(found, type) and not issubclass(found, Environment):
+    if isinstance(found, type) and not issubclass(found, Environment | GymnaxWrapper):
         raise InputError(
             f"{name} is a class, but no gymnax environment: derive it from "
             "gymnax.environments.environment.Environment"
@@ -75,6 +76,6 @@ def _neighbours(module: ModuleType, attribute: str) -> str:
     kinds = [
         key
         for key, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, Environment)
+        if isinstance(value, type) and issubclass(value, Environment | GymnaxWrapper)
     ]
     return f"it has {', '.join(kinds)}" if kinds else "it has no environment at all"
