@@ -80,6 +80,11 @@ def run(
         return Run(experiment, None, reporter).finish()
     folder = Path(out)
     results.check_place(folder)
+    if fresh or not (folder / "experiment.json").exists():
+        # Nothing is made, or deleted, for programs that cannot be built.
+        _check_programs(
+            experiment, experiment.batches((n, 0) for n in experiment.variants)
+        )
     with locked(folder):
         if fresh:
             results.delete(folder)
@@ -126,6 +131,12 @@ def _check_out(out: Any) -> None:
         )
 
 
+def _check_programs(experiment: Experiment, batches: list[list[Lane]]) -> None:
+    """Raises `InputError` where a program cannot be built, or does not fit."""
+    keys = experiment.programs.keys
+    check_programs(batches, keys, experiment.games, experiment.game_steps)
+
+
 class Run:
     """One call of `run`: the tables, and what they lack."""
 
@@ -161,7 +172,7 @@ class Run:
         """Trains all that is missing."""
         with _interruptible() as interrupted:
             batches, missing = self._plan()
-            self._check([lanes for lanes, _ in batches])
+            _check_programs(self.experiment, [lanes for lanes, _ in batches])
             self._say_what_is_uncertain(missing)
             done = self.experiment.seeds * len(self.tables) - missing
             self.reporter.planned(self.experiment, done, [b[0] for b in batches])
@@ -176,8 +187,6 @@ class Run:
         """Reads what the folder holds, or makes it."""
         path = folder / "experiment.json"
         if not path.exists():
-            # Nothing is made for an experiment whose programs cannot be built.
-            self._check(self.experiment.batches((name, 0) for name in self.tables))
             made = self.description | ({"source": source} if source else {})
             self.description = results.create(folder, made)
             return
@@ -195,12 +204,6 @@ class Run:
         for name, tables in self.tables.items():
             for table in tables:
                 tables[table] = results.read_table(folder, name, table)
-
-    def _check(self, batches: list[list[Lane]]) -> None:
-        """Raises `InputError` where a program cannot be built, or does not fit."""
-        experiment = self.experiment
-        keys = experiment.programs.keys
-        check_programs(batches, keys, experiment.games, experiment.game_steps)
 
     def _say_what_is_uncertain(self, missing: int) -> None:
         """Of a folder that goes on without a digest, and of variants that are one."""

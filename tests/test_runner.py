@@ -490,6 +490,9 @@ def test_what_cannot_be_built_leaves_no_folder(tmp_path):
         run(wrong, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     run(tiny(seeds=1), tmp_path / "out")
+    with pytest.raises(InputError, match="cannot be built"):
+        run(wrong, tmp_path / "out", fresh=True)
+    assert len(results.load(tmp_path / "out").training)  # nothing was deleted for it
 
 
 @pytest.mark.parametrize("out", [5, object(), ["x"]])
