@@ -100,7 +100,7 @@ MOMENTS = [
     (checkpoints.Batch, "save", 4),
     (checkpoints, "write_json", 6),  # state without its note
     (Path, "rename", 5),  # all written, under no name yet
-    (checkpoints.shutil, "rmtree", 8),  # two checkpoints
+    (checkpoints.shutil, "rmtree", 5),  # two checkpoints
     (files.os, "replace", 9),
     (results, "write_table", 8),  # the last point
     (checkpoints.Batch, "save", ITERATIONS + 1),  # tables whole, checkpoint not
