@@ -146,7 +146,7 @@ class Batch:
         try:
             _check_files(path / "state", note)
             _check_structure(like, note)
-            tree = in_thread(partial(_read, path / "state", like), abandoned=int)
+            tree = in_thread(partial(_read, path / "state", like), abandoned=_nothing)
             if "arrays" in note and array_digests(tree) != note["arrays"]:
                 raise ValueError("its arrays are not those that were saved")
         except Exception as error:  # orbax raises of many kinds on damaged files
@@ -244,6 +244,10 @@ def _read(path: Path, like: PyTree) -> PyTree:
         return jax.device_get(checkpointer.restore(path.resolve(), target))
 
 
+def _nothing() -> None:
+    """What is left to do when reading was interrupted."""
+
+
 def _check_files(state: Path, note: dict[str, Any]) -> None:
     """Raises `ValueError` unless the files are those that were written."""
     if "files" not in note:
@@ -260,7 +264,7 @@ def _check_files(state: Path, note: dict[str, Any]) -> None:
 
 
 def _check_structure(like: PyTree, note: dict[str, Any]) -> None:
-    """Raises `ValueError` unless arrays of these names, shapes and dtypes were saved."""
+    """Raises `ValueError` unless arrays of these shapes and dtypes were saved."""
     if "arrays" not in note:
         return
     leaves = jax.tree_util.tree_leaves_with_path(like)

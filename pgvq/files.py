@@ -149,7 +149,8 @@ def open_regular(path: Path) -> BinaryIO:
     """A regular file, open for reading; raises as `read_bytes` does."""
     # Without O_NONBLOCK, opening a pipe would wait for its writer for ever.
     flags = [getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY")]
-    file = open(os.open(path, os.O_RDONLY | flags[0] | flags[1] | flags[2]), "rb")
+    handle = os.open(path, os.O_RDONLY | flags[0] | flags[1] | flags[2])
+    file = open(handle, "rb")  # noqa: SIM115  the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise ValueError("it is not a regular file")

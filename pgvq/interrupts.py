@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[threading.Event]:

@@ -148,11 +148,10 @@ def checked_table(
             ) from error
         columns[name] = pd.Series(values, dtype="str") if kind == "str" else values
     typed = pd.DataFrame(columns)
-    if "mode" in typed and not typed["mode"].isin(MODES).all():
-        wrong = typed.loc[~typed["mode"].isin(MODES), "mode"].iloc[0]
+    if "mode" in typed and (unknown := set(typed["mode"].unique()) - set(MODES)):
         raise InputError(
-            f"{where} holds the mode {wrong[:40]!r}, and there are {' and '.join(MODES)}"
-            f"; {remedy}"
+            f"{where} holds the mode {min(unknown)[:40]!r}, and there are "
+            f"{' and '.join(MODES)}; {remedy}"
         )
     return _ordered(typed, _ROW_KEYS[table_name], where, remedy)
 

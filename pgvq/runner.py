@@ -209,9 +209,9 @@ class Run:
         ended = [b for b in known if b.iteration() >= self.last[b.lanes[0][0]]]
         saved = {lane for batch in ended for lane in batch.lanes}
         for batch in known:
-            if batch not in ended and saved.issuperset(batch.lanes):
-                if all(self._has_all_rows(name, seed) for name, seed in batch.lanes):
-                    batch.remove()
+            overtaken = batch not in ended and saved.issuperset(batch.lanes)
+            if overtaken and all(self._has_all_rows(*lane) for lane in batch.lanes):
+                batch.remove()
         return {lane for batch in known for lane in batch.lanes} - saved
 
     def _has_all_rows(self, name: str, seed: int) -> bool:

@@ -29,9 +29,9 @@ def whole(low: int, high: int) -> Rule:
     """A whole number within bounds; no float, no bool."""
 
     def check(value: Any, where: str) -> str | None:
-        if isinstance(value, int) and not isinstance(value, bool):
-            if low <= value <= high:
-                return None
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if is_whole and low <= value <= high:
+            return None
         return _wrong(value, where, f"a whole number from {low} to {high}")
 
     return check
@@ -41,9 +41,9 @@ def number(low: float, high: float) -> Rule:
     """A finite number within bounds; no bool."""
 
     def check(value: Any, where: str) -> str | None:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if low <= value <= high:  # not true of NaN
-                return None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and low <= value <= high:  # not true of NaN
+            return None
         return _wrong(value, where, f"a number from {low:g} to {high:g}")
 
     return check

@@ -27,7 +27,7 @@ _BYTES = 32
 
 
 def signed(source: Mapping[str, Any]) -> dict[str, Any]:
-    """A source with the signature of this user; without one where there is no secret."""
+    """A source with this user's signature, or without one where there is no secret."""
     bare = {name: part for name, part in source.items() if name != ORIGIN}
     secret = _secret(make=True)
     return bare if secret is None else bare | {ORIGIN: _signature(bare, secret)}

@@ -17,9 +17,9 @@ LAYERS = {
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",
-    5: "experiment differences batch_run runner progress results results_format tables curves "
-    "summary summary_table plotting plotting_style plotting_curves plotting_scores "
-    "plotting_table plotting_panels plotting_credit naming animation report doctor "
+    5: "experiment differences batch_run runner progress results results_format "
+    "tables curves summary summary_table plotting plotting_style plotting_curves "
+    "plotting_scores plotting_table plotting_panels plotting_credit naming animation report doctor "
     "diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",
 }

@@ -34,7 +34,7 @@ from pgvq.summary_table import print_summary
 from pgvq.training import Lanes
 from pgvq.types import InputError
 
-pytestmark = pytest.mark.usefixtures("compile_once")
+pytestmark = pytest.mark.usefixtures("compile_once", "heeds_ctrl_c")
 
 
 class Killed(BaseException):

@@ -18,9 +18,8 @@ from rich.console import Console
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
 from pgvq import devices
+from pgvq.interrupts import INTERRUPTED
 from pgvq.types import InputError
-
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side.
 
@@ -35,8 +34,8 @@ HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side
 Environment: PGVQ_DEVICES=N uses N CPU devices (default: one per core). PGVQ_CACHE=off
 keeps no compiled programs, PGVQ_CACHE=FOLDER keeps them there (default: pgvq/xla in the
 user's cache folder, which is ~/.cache on Linux unless XDG_CACHE_HOME names another, and
-none without a home directory). Tab completion: `pgvq --tyro-print-completion bash` (or zsh, tcsh)
-prints what your shell has to source.
+none without a home directory). Tab completion: `pgvq --tyro-print-completion bash` (or
+zsh, tcsh) prints what your shell has to source.
 """
 
 

@@ -9,11 +9,11 @@ import jax
 from rich.console import Console
 
 from pgvq import devices, plotting
-from pgvq.cli import INTERRUPTED
 from pgvq.cli.loading import execute, load_experiment, load_study, select
 from pgvq.cli.overrides import override
 from pgvq.cli.studying import run_study
 from pgvq.experiment import Experiment
+from pgvq.interrupts import INTERRUPTED
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
 from pgvq.runner import Interrupted, run
