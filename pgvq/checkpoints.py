@@ -19,19 +19,21 @@ import logging
 import re
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from pgvq.digests import array_digests, file_digests, json_digest, kind_of
 from pgvq.files import cannot_write, one_line, read_json, remove_leftovers, write_json
 from pgvq.interrupts import in_thread
-from pgvq.places import check_inside, folder_name
+from pgvq.places import check_inside, folder_name, folder_name_problem
 from pgvq.schema import listed, mapped, number, pair, problem, record, text, whole
 from pgvq.types import InputError, PyTree
 
@@ -41,7 +43,15 @@ LaneNames = Sequence[tuple[str, int]]  # variant and seed
 
 _LARGEST = 2**31 - 1
 _ITERATION = re.compile(r"0|[1-9][0-9]{0,9}")
-_LANES = listed(pair(text(200, 1), whole(0, _LARGEST)), most=100_000, least=1)
+
+
+def _variant(value: Any, where: str) -> str | None:
+    """A rule: a name that a variant can have."""
+    wrong = folder_name_problem(value)
+    return None if wrong is None else f"{where} cannot be a variant's name: {wrong}"
+
+
+_LANES = listed(pair(_variant, whole(0, _LARGEST)), most=100_000, least=1)
 _NOTE = record(
     {"iteration": whole(0, _LARGEST), "train_seconds": number(0, 1e12)},
     optional={
@@ -108,11 +118,10 @@ class Batch:
         # A name of its own: an interrupted writer may still be busy with another.
         unique = uuid.uuid4().hex[:8]
         unfinished = self.folder / f".{position.iteration}.{unique}.partial"
-        remove = partial(shutil.rmtree, unfinished, ignore_errors=True)
         try:
             if not (self.folder / "lanes.json").exists():
                 write_json(self.folder / "lanes.json", self.lanes)
-            in_thread(partial(_write, unfinished / "state", tree), abandoned=remove)
+            in_thread(partial(_write, unfinished / "state", tree))
             note = {
                 "iteration": int(position.iteration),
                 "train_seconds": float(position.train_seconds),
@@ -122,11 +131,11 @@ class Batch:
             note["digest"] = json_digest(note)
             write_json(unfinished / "note.json", note)
             unfinished.rename(target)  # in one step: complete or not there
-        except InputError:
-            remove()
+        except (InputError, KeyboardInterrupt):
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise
         except Exception as error:  # orbax raises of many kinds on a full disk
-            remove()
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise _cannot_save(target, error) from error
         for older in _iterations(self.folder):
             if older != position.iteration:
@@ -146,7 +155,7 @@ class Batch:
         try:
             _check_files(path / "state", note)
             _check_structure(like, note)
-            tree = in_thread(partial(_read, path / "state", like), abandoned=_nothing)
+            tree = in_thread(partial(_read, path / "state", like))
             if "arrays" in note and array_digests(tree) != note["arrays"]:
                 raise ValueError("its arrays are not those that were saved")
         except Exception as error:  # orbax raises of many kinds on damaged files
@@ -230,9 +239,21 @@ def _position(note: dict[str, Any]) -> Position:
     return Position(note["iteration"], float(note["train_seconds"]))
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What orbax raises it also logs, with all that led to it; we say it in a line."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _write(path: Path, tree: PyTree) -> None:
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(path.resolve(), tree)
+    with _quiet(), ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(path.resolve(), _without_empty(tree))
 
 
 def _read(path: Path, like: PyTree) -> PyTree:
@@ -240,12 +261,17 @@ def _read(path: Path, like: PyTree) -> PyTree:
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=cpu), like
     )
-    with ocp.StandardCheckpointer() as checkpointer:
-        return jax.device_get(checkpointer.restore(path.resolve(), target))
+    with _quiet(), ocp.StandardCheckpointer() as checkpointer:
+        found = checkpointer.restore(path.resolve(), _without_empty(target))
+    arrays = iter(jax.tree.leaves(jax.device_get(found)))
+    return jax.tree.map(
+        lambda x: next(arrays) if x.size else np.zeros(x.shape, x.dtype), like
+    )
 
 
-def _nothing() -> None:
-    """What is left to do when reading was interrupted."""
+def _without_empty(tree: PyTree) -> PyTree:
+    """A tree without its arrays of no elements, which orbax refuses to save."""
+    return jax.tree.map(lambda x: x if x.size else None, tree)
 
 
 def _check_files(state: Path, note: dict[str, Any]) -> None:

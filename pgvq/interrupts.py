@@ -35,36 +35,29 @@ def interruptible() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def in_thread(work: Callable[[], T], abandoned: Callable[[], None]) -> T:
+def in_thread(work: Callable[[], T]) -> T:
     """What `work()` returns or raises, done in another thread.
 
     A KeyboardInterrupt is raised in the main thread alone. So it never tears open the
-    event loops within `work`, whose threads would print tracebacks; and an event loop
-    of the caller's own, as in a notebook, is not in the way.
-
-    Args:
-        work: what to do.
-        abandoned: called in that thread once `work` is over, if the caller was
-            interrupted meanwhile and waits for it no more.
+    event loops within `work`, whose threads would print tracebacks and could keep the
+    process from ending: it is raised once `work` is over, a further one at once. And an
+    event loop of the caller's own, as in a notebook, is not in the way.
     """
     outcome: list[T] = []
     errors: list[BaseException] = []
-    left = threading.Event()
 
     def run() -> None:
         try:
             outcome.append(work())
         except BaseException as error:
             errors.append(error)
-        if left.is_set():
-            abandoned()
 
     thread = threading.Thread(target=run, name="pgvq-files")
     thread.start()
     try:
         thread.join()
     except BaseException:
-        left.set()
+        thread.join()
         raise
     if errors:
         raise errors[0]

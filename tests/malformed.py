@@ -81,12 +81,18 @@ def spelled(text):
         "deep": DEEP,
         "deep within": text.replace('"x = 1"', DEEP).replace('"dqn"', DEEP, 1),
         "deep objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
-        "rather deep": text[: text.rindex("}")] + ', "z": ' + "[" * 900 + "]" * 900 + "}",
+        "rather deep": text[: text.rindex("}")]
+        + ', "z": '
+        + "[" * 900
+        + "]" * 900
+        + "}",
         "infinite": text.replace("21.0", "1e999").replace("10.0", "1e999"),
         "NaN": text.replace("0.0", "NaN").replace("10.0", "NaN"),
         "Infinity": text.replace("21.0", "Infinity").replace("10.0", "-Infinity"),
         "digits": text.replace("1000000", "9" * 400).replace("5000000", "9" * 400),
-        "more digits": text.replace("1000000", "9" * 5000).replace("[0", "[" + "9" * 5000),
+        "more digits": text.replace("1000000", "9" * 5000).replace(
+            "[0", "[" + "9" * 5000
+        ),
         "twice": text.replace("{", '{"name": "a", "name": "b", ', 1),
         "surrogate": text.replace("made-up", "\\ud800").replace("2026", "\\ud800"),
         "not text": text.replace("e", "\udcff", 1),
@@ -131,8 +137,12 @@ def tables():
         "seed date": column("seed", GOOD["seed"].tolist(), pa.date32()),
         "steps -5": column("agent_steps", _first("agent_steps", -5)),
         "steps 1e300": column("agent_steps", _first("agent_steps", 1e300)),
-        "steps unsigned": column("agent_steps", _first("agent_steps", 2**63), pa.uint64()),
-        "steps inf": column("agent_steps", _first("agent_steps", math.inf), pa.float64()),
+        "steps unsigned": column(
+            "agent_steps", _first("agent_steps", 2**63), pa.uint64()
+        ),
+        "steps inf": column(
+            "agent_steps", _first("agent_steps", math.inf), pa.float64()
+        ),
         "truncated text": column("truncated", ["False"] * rows),
         "truncated 2": column("truncated", [2] * rows),
         "truncated 1": column("truncated", [1] * rows),
@@ -157,7 +167,9 @@ def tables():
         "rows twice": pa.concat_tables([whole, whole]),
         "seeds like sand": pa.table(
             {
-                name: pa.array(np.arange(300_000) if name == "game" else [kind] * 300_000)
+                name: pa.array(
+                    np.arange(300_000) if name == "game" else [kind] * 300_000
+                )
                 for name, kind in GOOD.iloc[0].items()
             }
         ),
@@ -170,8 +182,10 @@ def huge(path, rows=20_000_000):
     schema = pa.Table.from_pandas(GOOD, preserve_index=False).schema
     at_once = 1_000_000
     part = pa.table(
-        {name: pa.array([first[name]] * at_once, schema.field(name).type)
-         for name in schema.names}
+        {
+            name: pa.array([first[name]] * at_once, schema.field(name).type)
+            for name in schema.names
+        }
     )
     with pq.ParquetWriter(path, part.schema, compression="zstd") as writer:
         for _ in range(rows // at_once):

@@ -19,8 +19,8 @@ LAYERS = {
     4: "lane training checkpoints",
     5: "experiment differences batch_run runner progress results results_format "
     "tables curves summary summary_table plotting plotting_style plotting_curves "
-    "plotting_scores plotting_table plotting_panels plotting_credit naming animation report doctor "
-    "diagnostics study study_page",
+    "plotting_scores plotting_table plotting_panels plotting_credit naming animation "
+    "report doctor diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}
