@@ -1,7 +1,5 @@
 """`python -m pgvq`, the same as `pgvq`."""
 
-import sys
+from pgvq.cli import program
 
-from pgvq.cli import main
-
-sys.exit(main())
+program()

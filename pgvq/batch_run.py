@@ -83,6 +83,8 @@ class BatchRun:
         total = self.run.experiment.executed_steps(self.algorithm)
         if self.saved is None:
             self.run.reporter.batch(self.lanes, 0, total)
+            if self.store is not None:
+                self.store.begin()
             self.run.drop(self.lanes, -1)
             self._compile()
             self.run.reporter.phase("starting")

@@ -7,19 +7,25 @@ over those.
 
 `PGVQ_DEVICES=1` changes the number of CPU devices. `PGVQ_CACHE=off` turns JAX's
 persistent compilation cache off, `PGVQ_CACHE=/some/folder` puts it elsewhere. What the
-user told JAX itself, by its own flags, is left alone.
+user told JAX and XLA themselves, by their own flags, is left alone. Where no cache can
+be written, as without a home directory, everything is compiled anew, and `describe`
+says so.
 """
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
+import platformdirs
 
 from pgvq.types import InputError
+
+_XLA_COUNT = "--xla_force_host_platform_device_count"
 
 
 def cores() -> int:
@@ -35,11 +41,17 @@ def side_by_side(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     XLA compiles a program on one core and lets other threads run meanwhile, so that
     several programs use all cores.
     """
-    with ThreadPoolExecutor(max(len(jobs), 1)) as pool:
+    pool, patient = ThreadPoolExecutor(max(len(jobs), 1)), True
+    try:
         running = {name: pool.submit(job) for name, job in jobs.items()}
         return {
             name: jax.block_until_ready(job.result()) for name, job in running.items()
         }
+    except KeyboardInterrupt:
+        patient = False  # XLA cannot be interrupted
+        raise
+    finally:
+        pool.shutdown(wait=patient, cancel_futures=not patient)
 
 
 def set_up() -> None:
@@ -52,16 +64,19 @@ def set_up() -> None:
     """
     wanted = wanted_devices()
     given = jax.config.values
-    if wanted or given["jax_num_cpu_devices"] < 0:
+    users_own = given["jax_num_cpu_devices"] >= 0 or _XLA_COUNT in _xla_flags()
+    if wanted or not users_own:
         # JAX refuses where it runs already, on the devices that it has.
         with contextlib.suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", int(wanted or cores()))
-    cache = os.environ.get("PGVQ_CACHE", "")
-    if cache.lower() in ("off", "0", "no") or given["jax_compilation_cache_dir"]:
+    if given["jax_compilation_cache_dir"] or _cache_is_off() or no_cache():
         return
-    folder = Path(cache) if cache else default_cache()
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    # A cache that cannot be written or read by now costs time and no result.
+    warnings.filterwarnings(
+        "ignore", message="Error (reading|writing) persistent compilation cache entry"
+    )
 
 
 def wanted_devices() -> str:
@@ -78,10 +93,44 @@ def wanted_devices() -> str:
     return wanted
 
 
-def default_cache() -> Path:
-    """Where compiled programs are kept: `pgvq/xla` in the user's cache folder."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "pgvq" / "xla"
+def _xla_flags() -> str:
+    return os.environ.get("XLA_FLAGS", "")
+
+
+def _cache_is_off() -> bool:
+    return os.environ.get("PGVQ_CACHE", "").lower() in ("off", "0", "no")
+
+
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept; None where the user has no home directory.
+
+    By default `pgvq/xla` in the user's cache folder, which `XDG_CACHE_HOME` moves.
+    """
+    if cache := os.environ.get("PGVQ_CACHE", ""):
+        return Path(cache)
+    folder = platformdirs.user_cache_dir("pgvq", appauthor=False)
+    # Without a home directory its sign stays, and would become a folder called "~".
+    return None if folder.startswith("~") else Path(folder) / "xla"
+
+
+def no_cache() -> str:
+    """Why nothing compiled can be kept, against the user's wish; empty if it can.
+
+    Makes no folder.
+    """
+    if _cache_is_off():
+        return ""
+    folder = cache_folder()
+    if folder is None:
+        return "there is no home directory"
+    place = folder.absolute()
+    try:
+        while not place.exists():
+            place = place.parent
+        writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    except (OSError, ValueError):  # a name that is too long, a folder not to enter
+        writable = False
+    return "" if writable else f"{folder} cannot be written"
 
 
 def describe() -> str:
@@ -89,11 +138,15 @@ def describe() -> str:
     devices = jax.local_devices()
     count, kind = len(devices), devices[0].device_kind
     text = f"{count} XLA device{'s' if count > 1 else ''} ({kind})"
+    why = "" if jax.config.values["jax_compilation_cache_dir"] else no_cache()
+    if why:
+        why = f"; nothing compiled is kept, because {why}: set PGVQ_CACHE to a folder"
     if devices[0].platform != "cpu":
-        return text
-    if count < cores() and not os.environ.get("PGVQ_DEVICES"):
+        return text + why
+    chosen = os.environ.get("PGVQ_DEVICES") or _XLA_COUNT in _xla_flags()
+    if count < cores() and not chosen:
         return (
             f"{text} for {cores()} cores: JAX had started before pgvq was imported; "
-            "import pgvq first to use every core"
+            f"import pgvq first to use every core{why}"
         )
-    return f"{text}, for {cores()} core{'s' if cores() > 1 else ''}"
+    return f"{text}, for {cores()} core{'s' if cores() > 1 else ''}{why}"

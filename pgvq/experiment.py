@@ -27,8 +27,8 @@ from pgvq.identity import Describer, Description, digest
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
 from pgvq.paths import in_short
+from pgvq.places import folder_name_problem
 from pgvq.programs import Programs
-from pgvq.results_format import name_fault
 from pgvq.score_meaning import (
     common_environment,
     common_score,
@@ -59,8 +59,8 @@ class Experiment:
     title: str = ""
 
     def __post_init__(self) -> None:
-        if fault := name_fault(self.name):
-            raise InputError(f"name={self.name!r:.60} {fault}")
+        if fault := folder_name_problem(self.name):
+            raise InputError(f"name={self.name!r:.60} cannot be a folder; {fault}")
         if not isinstance(self.title, str):
             raise InputError(f"title={self.title!r} must be a text")
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
@@ -242,8 +242,10 @@ def named(algorithms: Any) -> dict[str, Algorithm]:
         raise InputError("an experiment needs at least one algorithm")
     seen: set[str] = set()
     for name, _ in pairs:
-        if fault := name_fault(name):
-            raise InputError(f"the variant name {name!r:.60} {fault}")
+        if fault := folder_name_problem(name):
+            raise InputError(
+                f"the variant name {name!r:.60} cannot be a folder; {fault}"
+            )
         if name.lower() in seen:
             raise InputError(
                 f"two algorithms are called {name!r}; give a dict from names to "

@@ -2,66 +2,67 @@
 
 import contextlib
 import errno
-import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
+
+from pgvq.files import cannot_write
 from pgvq.types import InputError
 
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: there nothing is locked
-    fcntl = None
-
 LOCK = ".lock"
+# How network folders say that they have no locks of the system's own.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Makes the folder and holds its lock; the system frees it when the process dies.
 
+    Where the file system has no locks, the file itself is one: it names its process,
+    and one of a dead process on this machine holds nobody up.
+
     Raises:
         InputError: another process holds it, or the folder cannot be written.
     """
-    made = not folder.exists()
+    made = False
     try:
+        made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        handle = _acquire(folder / LOCK)
-    except OSError as error:
+        lock = _acquired(folder / LOCK)
+    except filelock.Timeout:
         raise InputError(
-            f"cannot write {folder}: {error.strerror or error}; choose another folder "
-            "or make this one writable"
-        ) from error
+            f"another process is training in {folder}; wait for it to end, or choose "
+            "another folder with --out"
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from error
     try:
         yield
     finally:
+        # Before it is released: afterwards the file may be another process's lock.
         with contextlib.suppress(OSError):
             (folder / LOCK).unlink()
-            if made:
+        with contextlib.suppress(OSError):
+            lock.release()
+        if made:
+            with contextlib.suppress(OSError):
                 folder.rmdir()  # succeeds only if nothing came of it
-        os.close(handle)
 
 
-def _acquire(path: Path) -> int:
-    """An open file with the lock on what stands at `path`."""
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+def _acquired(path: Path) -> filelock.BaseFileLock:
+    """The lock of a file, held; raises `filelock.Timeout` if another process has it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that locks are not the system's own here
+        lock, stood = filelock.FileLock(path, timeout=0), path.exists()
         try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise InputError(
-                f"another process is training in {path.parent}; wait for it to end, or "
-                "choose another folder with --out"
-            ) from None
+            lock.acquire()
         except OSError as error:
-            # Some network file systems have no locks; there nothing is locked.
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                os.close(handle)
+            if error.errno not in _NO_LOCKS:
                 raise
-        # Whoever held it may have removed the file between our open and our lock.
-        with contextlib.suppress(FileNotFoundError):
-            if os.fstat(handle).st_ino == path.stat().st_ino:
-                return handle
-        os.close(handle)
+            if not stood:
+                path.unlink(missing_ok=True)  # the attempt made it, and nobody holds it
+            lock = filelock.SoftFileLock(path, timeout=0)
+            lock.acquire()
+    return lock

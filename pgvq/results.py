@@ -52,18 +52,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pgvq import tables as parquet
+from pgvq import trust
 from pgvq.files import (
-    atomic,
+    cannot_write,
     is_temporary,
-    one_line,
     plain,
     read_json,
+    stands,
     write_json,
 )
 from pgvq.locking import LOCK
+from pgvq.places import check_inside, folder_name
 from pgvq.provenance import provenance as provenance  # part of what is offered here
 from pgvq.provenance import version
 from pgvq.results_format import (
@@ -71,8 +72,10 @@ from pgvq.results_format import (
     RESTORE,
     TABLES,
     checked_description,
+    checked_sessions,
     checked_table,
     empty_table,
+    most_rows_of_a_seed,
 )
 from pgvq.types import InputError
 
@@ -146,7 +149,10 @@ def load(folder: str | os.PathLike[str]) -> Results:
     folder = Path(folder)
     description = read_description(folder)
     names = [variant["name"] for variant in description["variants"]]
-    tables = {n: {t: read_table(folder, n, t) for t in TABLES} for n in names}
+    tables = {
+        name: {table: read_table(folder, name, table, description) for table in TABLES}
+        for name in names
+    }
     sessions = {name: read_sessions(folder, name) for name in names}
     return assemble(description, tables, sessions, folder)
 
@@ -162,8 +168,11 @@ def create(
     folder = Path(folder)
     stamped = {"format_version": FORMAT_VERSION, "pgvq_version": version("pgvq")}
     described = checked_description(plain(stamped | dict(description)), str(folder))
+    if isinstance(described.get("source"), dict):
+        # So that `pgvq watch` knows what this user wrote from what another did.
+        described["source"] = trust.signed(described["source"])
     check_place(folder)
-    if (folder / "experiment.json").exists():
+    if stands(folder / "experiment.json"):
         raise InputError(
             f"{folder} already holds an experiment and is not overwritten; "
             f"continue it with the same configuration, or choose another folder"
@@ -180,11 +189,17 @@ def update(folder: Path, description: Mapping[str, Any]) -> None:
 
 def check_place(folder: Path) -> None:
     """Raise `InputError` for a folder that holds something, but no experiment."""
-    if folder.is_file():
-        raise InputError(f"{folder} is a file; choose a folder, such as results/pong")
-    if not folder.is_dir() or (folder / "experiment.json").exists():
+    if not stands(folder):
         return
-    ours = (p for p in folder.iterdir() if not is_temporary(p) and p.name != LOCK)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; choose a folder, such as results/pong")
+    if stands(folder / "experiment.json"):
+        return
+    try:
+        parts = list(folder.iterdir())
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    ours = (p for p in parts if not is_temporary(p) and p.name != LOCK)
     if found := sorted(p.name for p in ours):
         raise InputError(
             f"{folder} is not a results folder (it holds {found[0]!r} and no "
@@ -198,7 +213,7 @@ def delete(folder: Path) -> None:
     One of another format version is deleted too.
     """
     path = folder / "experiment.json"
-    if not path.exists():
+    if not stands(path):
         check_place(folder)
         return
     remedy = f"look at {folder} yourself, and delete it by hand if it may go"
@@ -222,13 +237,13 @@ def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read experiment.json. Raises `InputError` where that cannot be done."""
     folder = Path(folder)
     path = folder / "experiment.json"
-    if folder.is_file():
+    if not stands(folder):
+        raise InputError(f"{folder} does not exist; {_nearest_folder(folder)}")
+    if not folder.is_dir():
         raise InputError(
             f"{folder} is a file; give the results folder, such as results/pong"
         )
-    if not folder.is_dir():
-        raise InputError(f"{folder} does not exist; {_nearest_folder(folder)}")
-    if not path.is_file():
+    if not stands(path):
         raise InputError(
             f"{folder} is not a results folder: it has no experiment.json; give a "
             f"folder that `pgvq run` wrote"
@@ -241,51 +256,45 @@ def write_table(
 ) -> None:
     """Write the whole table of a variant, in the order of its keys, atomically."""
     path = _table_path(folder, variant, table_name)
-    checked = checked_table(frame, table_name, str(path))
-    table = pa.Table.from_pandas(checked, preserve_index=False)
-    with atomic(path) as file:
-        # Page checksums, for a disk may damage what was written whole; and no second
-        # schema of pandas' or Arrow's own beside Parquet's, which has all there is.
-        pq.write_table(
-            table.replace_schema_metadata(None),
-            file,
-            write_page_checksum=True,
-            store_schema=False,
-        )
+    check_inside(Path(folder), path.parent)
+    parquet.write(path, frame, table_name)
 
 
 def read_table(
-    folder: str | os.PathLike[str], variant: str, table_name: str
+    folder: str | os.PathLike[str],
+    variant: str,
+    table_name: str,
+    description: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Read a table of a variant; empty, with its columns, where there is none yet."""
+    """Read a table of a variant; empty, with its columns, where there is none yet.
+
+    A description bounds the rows that a seed can have; by default the folder's own,
+    if it has one.
+    """
     path = _table_path(folder, variant, table_name)
-    if not path.exists():
+    if not stands(path):
         return empty_table(table_name)
+    if description is None and (Path(folder) / "experiment.json").is_file():
+        description = read_description(folder)
     # Seeds count as done by either table or by a checkpoint: only all three together
     # make them missing.
     remedy = (
         f"delete {path.parent} and {Path(folder) / 'checkpoints'} and run the "
         "experiment again: these seeds are computed anew"
     )
-    try:
-        # An open file, not a path: of a folder named "a=1" pyarrow would make a column.
-        with open(path, "rb") as file:
-            parquet = pq.ParquetFile(file, page_checksum_verification=True)
-            frame = parquet.read().replace_schema_metadata(None).to_pandas()
-        if len(frame) != parquet.metadata.num_rows:
-            raise ValueError("its numbers of rows contradict each other")
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({one_line(error)}); {remedy}"
-        ) from error
-    return checked_table(frame, table_name, str(path), remedy)
+    if description is None:
+        return parquet.read(path, table_name, remedy)
+    most = most_rows_of_a_seed(description, table_name)
+    return parquet.read(path, table_name, remedy, most)
 
 
 def read_sessions(folder: str | os.PathLike[str], variant: str) -> list[dict[str, Any]]:
     """Read the sessions in which a variant was trained, oldest first."""
-    path = Path(folder) / variant / "provenance.json"
+    path = _variant_path(folder, variant) / "provenance.json"
     remedy = "delete it: versions and timings are forgotten, the scores are not"
-    return read_json(path, list, remedy) if path.exists() else []
+    if not stands(path):
+        return []
+    return checked_sessions(read_json(path, list, remedy), str(path), remedy)
 
 
 def add_session(
@@ -295,11 +304,14 @@ def add_session(
 
     So a session may be recorded at every evaluation, and a killed one stays on record.
     """
+    path = _variant_path(folder, variant) / "provenance.json"
+    check_inside(Path(folder), path.parent)
     new = plain(session)
     same = (new.get("started"), new.get("seeds"))
     old = read_sessions(folder, variant)
     kept = [s for s in old if (s.get("started"), s.get("seeds")) != same]
-    write_json(Path(folder) / variant / "provenance.json", [*kept, new])
+    remedy = "give a session as `provenance` begins it"
+    write_json(path, checked_sessions([*kept, new], str(path), remedy))
 
 
 def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -> Path:
@@ -307,7 +319,12 @@ def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -
         raise InputError(
             f"no table is called {table_name!r}; there are {', '.join(TABLES)}"
         )
-    return Path(folder) / variant / f"{table_name}.parquet"
+    return _variant_path(folder, variant) / f"{table_name}.parquet"
+
+
+def _variant_path(folder: str | os.PathLike[str], variant: str) -> Path:
+    """A variant's folder; `InputError` for a name that would lead elsewhere."""
+    return Path(folder) / folder_name(variant, f"{folder}, variant")
 
 
 def _nearest_folder(folder: Path) -> str:

@@ -1,17 +1,17 @@
 """Running an experiment: which lanes are missing, in which batches, what is kept.
 
-The tables hold what is done, and a run computes what they lack: lanes that a checkpoint
-holds go on from there, the others start. Tables are written before the checkpoint of
-the same point, so whatever moment a run is killed at, the next one goes on from the
-checkpoint, drops rows beyond it and writes them again, equal. Rows that should stand
-before a checkpoint and do not, because somebody deleted a table, make it useless.
+A lane is done when its tables are complete and its last checkpoint is there, and a run
+computes what is missing: lanes that a checkpoint holds go on from there, the others
+start. Tables are written before the checkpoint of the same point, so whatever moment a
+run is killed at, the next one goes on from the checkpoint, drops rows beyond it and
+writes them again, equal. Rows that should be there before a checkpoint and are not,
+because somebody deleted a table, make it useless.
+
+Checkpoints may be deleted, a batch's folder at a time or all of them: the lanes of a
+batch that has no folder are done by their tables alone (`pgvq.checkpoints`).
 """
 
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pgvq.batch_run import BatchRun, Stopped
 from pgvq.differences import check_untouched, differences, has_digest
 from pgvq.experiment import Experiment
 from pgvq.feasibility import check_programs
+from pgvq.interrupts import interruptible
 from pgvq.lane import Evaluation, Lane
 from pgvq.locking import locked
 from pgvq.progress import Reporter
@@ -88,7 +89,9 @@ def run(
     with locked(folder):
         if fresh:
             results.delete(folder)
-        return Run(experiment, folder, reporter, source).finish()
+        opened = Run(experiment, folder, reporter, source)
+        checkpoints.clean(folder)
+        return opened.finish()
 
 
 def train(
@@ -156,13 +159,14 @@ class Run:
             for name in experiment.variants
         }
         self.sessions: dict[str, list[dict[str, Any]]] = {}
+        variants = experiment.variants
+        points = {name: experiment.points(a) for name, a in variants.items()}
+        # The iteration at which a variant's training ends.
+        self.last = {name: iterations[-1] for name, iterations in points.items()}
         # Agent steps at which a lane of each variant is evaluated, ascending.
         self.marks = {
-            name: [
-                experiment.steps_at(algorithm, iteration)
-                for iteration in experiment.points(algorithm)
-            ]
-            for name, algorithm in experiment.variants.items()
+            name: [experiment.steps_at(variants[name], i) for i in iterations]
+            for name, iterations in points.items()
         }
         self.is_complete = True  # what the folder says of the configuration
         if folder is not None:
@@ -170,7 +174,7 @@ class Run:
 
     def finish(self) -> Results:
         """Trains all that is missing."""
-        with _interruptible() as interrupted:
+        with interruptible() as interrupted:
             batches, missing = self._plan()
             _check_programs(self.experiment, [lanes for lanes, _ in batches])
             self._say_what_is_uncertain(missing)
@@ -221,15 +225,19 @@ class Run:
 
     def _plan(self) -> tuple[list[tuple[list[Lane], checkpoints.Batch | None]], int]:
         """Batches to train, resumed ones first, and the number of missing lanes."""
+        batches = (
+            checkpoints.saved_batches(self.folder, begun=True) if self.folder else []
+        )
+        unsaved = self._unsaved(batches)
         missing = [
             (name, seed)
             for name in self.tables
             for seed in range(self.experiment.seeds)
-            if not self._is_done(name, seed)
+            if (name, seed) in unsaved or not self._has_all_rows(name, seed)
         ]
         plan: list[tuple[list[Lane], checkpoints.Batch | None]] = []
         left = set(missing)
-        for batch in checkpoints.saved_batches(self.folder) if self.folder else []:
+        for batch in batches:
             # A batch goes on as a whole: its lanes were compiled into one program.
             # Lanes of it that are done already are computed once more, and equal.
             if left.intersection(batch.lanes) and self._can_go_on(batch):
@@ -242,7 +250,21 @@ class Run:
         plan.sort(key=lambda item: order.index(item[0][0].variant))
         return plan, len(missing)
 
-    def _is_done(self, name: str, seed: int) -> bool:
+    def _unsaved(self, batches: list[checkpoints.Batch]) -> set[tuple[str, int]]:
+        """Lanes of these batches, none of which came to its last checkpoint.
+
+        Batches that others have overtaken, as after a table was deleted, are removed.
+        """
+        known = [b for b in batches if all(name in self.tables for name, _ in b.lanes)]
+        ended = [b for b in known if b.iteration() >= self.last[b.lanes[0][0]]]
+        saved = {lane for batch in ended for lane in batch.lanes}
+        for batch in known:
+            overtaken = batch not in ended and saved.issuperset(batch.lanes)
+            if overtaken and all(self._has_all_rows(*lane) for lane in batch.lanes):
+                batch.remove()
+        return {lane for batch in known for lane in batch.lanes} - saved
+
+    def _has_all_rows(self, name: str, seed: int) -> bool:
         return self._has_rows(name, seed, self.marks[name])
 
     def _can_go_on(self, batch: checkpoints.Batch) -> bool:
@@ -329,22 +351,3 @@ class Run:
         if self.folder is not None:
             return results.load(self.folder)
         return results.assemble(self.description, self.tables, self.sessions)
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turns the first Ctrl-C into an event; a second one interrupts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def on_interrupt(*_: Any) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

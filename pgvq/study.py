@@ -24,13 +24,37 @@ from typing import Any
 
 import pandas as pd
 
-from pgvq.files import atomic, one_line, read_json, write_json
+from pgvq.files import atomic, one_line, read_bytes, read_json, stands, write_json
 from pgvq.provenance import provenance
+from pgvq.schema import (
+    choice,
+    either,
+    flag,
+    identifier,
+    listed,
+    mapped,
+    maybe,
+    number,
+    problem,
+    record,
+    text,
+)
 from pgvq.types import InputError
 
 Say = Callable[[str], None]  # tells the user how far a measurement is
 
 NUMBERS = "numbers.json"
+_MOST_BYTES = 2**28  # of a table
+_RECORD = record(
+    {
+        "numbers": mapped(
+            maybe(either(number(-math.inf, math.inf), choice("inf", "-inf"))), 100_000
+        ),
+        "expectations": mapped(flag, 10_000, names=text(10_000)),
+        "tables": listed(identifier, most=1_000),
+    },
+    optional={"seconds": maybe(number(0, 1e12))},
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,23 +139,25 @@ def measured(claim: Claim, folder: Path, say: Say) -> Finding:
     finding = claim.measure(say)
     seconds = time.perf_counter() - started
     for name, table in finding.tables.items():
+        if wrong := identifier(name, f"a table's name in the finding of {claim.name}"):
+            raise InputError(f"{wrong}; rename it")
         with atomic(folder / f"{name}.csv") as file:
             file.write(table.to_csv(index=False, lineterminator="\n").encode())
     # Last: with it the finding is there, whole.
-    record: dict[str, Any] = {
+    kept: dict[str, Any] = {
         "numbers": {name: float(value) for name, value in finding.numbers.items()},
         "expectations": {said: bool(met) for said, met in finding.expectations.items()},
         "tables": sorted(finding.tables),
         "seconds": round(seconds, 1),
         "made_by": provenance(),
     }
-    write_json(folder / NUMBERS, record)
+    write_json(folder / NUMBERS, kept)
     return found(folder)
 
 
 def is_measured(folder: Path) -> bool:
     """Whether `folder` holds what a claim's measurement found."""
-    return (folder / NUMBERS).is_file()
+    return stands(folder / NUMBERS)
 
 
 def found(folder: Path) -> Finding:
@@ -140,25 +166,39 @@ def found(folder: Path) -> Finding:
     Raises:
         InputError: nothing was, or a file of it is broken.
     """
-    record = read_json(folder / NUMBERS, dict, "measure it again")
+    record = _record_of(folder)
     tables = {}
     try:
         for name in record["tables"]:
-            text = (folder / f"{name}.csv").read_text(encoding="utf-8")
+            # "name.csv", never elsewhere: the name is an identifier.
+            text = read_bytes(folder / f"{name}.csv", _MOST_BYTES).decode("utf-8")
             tables[name] = pd.read_csv(io.StringIO(text))
-        numbers = {
-            name: math.nan if value is None else float(value)
-            for name, value in record["numbers"].items()
-        }
-        expectations = dict(record["expectations"])
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{folder} does not hold a whole finding ({one_line(error)}); measure it "
             "again"
         ) from error
-    return Finding(numbers=numbers, tables=tables, expectations=expectations)
+    numbers = {
+        name: math.nan if value is None else float(value)
+        for name, value in record["numbers"].items()
+    }
+    return Finding(
+        numbers=numbers, tables=tables, expectations=dict(record["expectations"])
+    )
+
+
+def _record_of(folder: Path) -> dict[str, Any]:
+    """What `numbers.json` says, found to be whole."""
+    held = read_json(folder / NUMBERS, dict, "measure it again")
+    if wrong := problem(_RECORD, held):
+        raise InputError(
+            f"{folder} does not hold a whole finding ({NUMBERS}: {wrong}); measure it "
+            "again"
+        )
+    return held
 
 
 def seconds_taken(folder: Path) -> float:
     """How long the measurement in `folder` took; NaN where that is not known."""
-    return float(read_json(folder / NUMBERS, dict).get("seconds") or math.nan)
+    seconds = _record_of(folder).get("seconds")
+    return math.nan if seconds is None else float(seconds)

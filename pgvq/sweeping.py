@@ -9,7 +9,7 @@ from pgvq.bounds import plain_number
 from pgvq.identity import Describer, Description, brief, digest
 from pgvq.naming import algorithm_name
 from pgvq.paths import Changes, changed, fitting, holder, in_short, note
-from pgvq.results_format import name_fault
+from pgvq.places import folder_name_problem
 from pgvq.types import InputError
 
 LONGEST = 40  # letters of one value in a name
@@ -253,6 +253,6 @@ def _title(value: Any, described: Description) -> str:
 
 def _unique(name: str, taken: Mapping[str, Any]) -> str:
     """The name, or a shorter one that says the same by a digest."""
-    if name_fault(name) is not None and len(name) > 100:
+    if folder_name_problem(name) is not None and len(name) > 100:
         name = f"{name[:100]}@{digest(name)[:6]}"
     return name

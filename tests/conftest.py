@@ -4,7 +4,11 @@ Devices are settled before anything imports pgvq, as a user's own program would 
 Two of them stand on every machine, so that sharding is tested on one core as well.
 """
 
+import atexit
 import os
+import shutil
+import signal
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +17,9 @@ pytest_plugins = ["cli_fixtures"]  # loaded after this file, and so after what i
 
 os.environ["PGVQ_DEVICES"] = "2"
 os.environ.setdefault("PGVQ_CACHE", "off")  # the tests' own cache is set below
+# The secret that new folders are signed with: the user's own stays untouched.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="pgvq-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = config.cache.mkdir("xla")
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """SIGINT as in the foreground: of a process in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_an_error_that_says_what_to_delete(batch, damage):
     DAMAGES[damage](batch.folder)
-    with pytest.raises(InputError, match=rf"delete {batch.folder} and run again"):
+    with pytest.raises(InputError, match=rf"delete {batch.folder}/3 and run again"):
         batch.restore(like(TREE))
 
 

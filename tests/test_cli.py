@@ -94,7 +94,7 @@ def test_a_budget_that_is_rounded_up_is_said(capsys, workplace, monkeypatch):
 
 
 def test_ctrl_c_says_the_exact_command_that_goes_on(
-    capsys, workplace, often, monkeypatch
+    capsys, workplace, often, monkeypatch, heeds_ctrl_c
 ):
     def press(chunk):
         if chunk == 4:

@@ -38,8 +38,9 @@ def test_fewer_devices_than_cores_say_what_to_do(monkeypatch):
 
 
 def test_the_cache_lies_in_the_users_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv("PGVQ_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert devices.default_cache() == tmp_path / "pgvq" / "xla"
+    assert devices.cache_folder() == tmp_path / "pgvq" / "xla"
 
 
 PROGRAM = """

@@ -11,18 +11,18 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 # A folder's layer holds for all that is in it.
 LAYERS = {
     0: "types devices files locking plugins provenance statistics memory bounds "
-    "sources identity identity_graph identity_parts identity_code",
+    "sources identity identity_graph identity_parts identity_code schema places "
+    "interrupts trust digests exact",
     1: "returns losses quantiles exploration torsos networks optimizers replay "
     "prioritized minibatches estimators",
     2: "envs rollout",
     3: "algorithms",
     4: "lane training checkpoints",
     5: "experiment paths sweeping programs feasibility differences batch_run runner "
-    "progress results results_format curves "
+    "progress results results_format tables curves "
     "summary summary_table score_meaning plotting plotting_style plotting_curves "
     "plotting_scores plotting_table plotting_panels plotting_credit naming animation "
-    "report doctor "
-    "diagnostics study study_page",
+    "report doctor diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names.split()}

@@ -261,7 +261,9 @@ def test_incomplete_contents_are_refused(folder, tmp_path):
     fails(lambda: results.read_table(folder, "a2c", "scores"), "evaluations, training")
     incomplete = description(NAMES)
     del incomplete["variants"][0]["family"]
-    fails(lambda: results.create(tmp_path / "n", incomplete), "lacks ['family']")
+    fails(
+        lambda: results.create(tmp_path / "n", incomplete), "variants[0] lacks 'family'"
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,21 @@ Every `InputError` becomes one line on stderr and exit status 2. What a command 
 in the module of its name beside this one.
 """
 
+import contextlib
 import dataclasses
 import functools
 import operator
+import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import tyro
 from rich.console import Console
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
 from pgvq import devices
+from pgvq.interrupts import INTERRUPTED
 from pgvq.types import InputError
 
 HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side.
@@ -29,9 +32,10 @@ HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side
     pgvq run --help                  options, with examples; also: pgvq --version
 
 Environment: PGVQ_DEVICES=N uses N CPU devices (default: one per core). PGVQ_CACHE=off
-keeps no compiled programs, PGVQ_CACHE=FOLDER keeps them there (default:
-~/.cache/pgvq/xla). Tab completion: `pgvq --tyro-print-completion bash` (or zsh, tcsh)
-prints what your shell has to source.
+keeps no compiled programs, PGVQ_CACHE=FOLDER keeps them there (default: pgvq/xla in the
+user's cache folder, which is ~/.cache on Linux unless XDG_CACHE_HOME names another, and
+none without a home directory). Tab completion: `pgvq --tyro-print-completion bash` (or
+zsh, tcsh) prints what your shell has to source.
 """
 
 
@@ -105,11 +109,15 @@ Examples:
 WATCH = """Let a trained agent play a game of Pong and write it as a GIF.
 
 The agent is the one of the newest checkpoint. To make it again, this executes the
-experiment file that the results folder keeps: do so only with folders you trust.
+experiment file that the results folder keeps. For a folder that was not made by you on
+this machine it asks first: look at "source" in its experiment.json, then add --trust,
+or give a file of your own by --experiment, so that nothing of the folder is executed.
+(`pgvq plot` never executes anything.)
 
 Examples:
 
     pgvq watch results/pong
+    pgvq watch downloaded --experiment experiments/pong.py
     pgvq watch results/pong --algorithm dqn --seed 3 --out rally.gif
 """
 
@@ -206,7 +214,9 @@ class Watch:
     max_steps: Annotated[int, arg(metavar="N")] = 5000
     """Agent steps after which a game is cut off."""
     experiment: Annotated[str | None, arg(metavar="FILE")] = None
-    """The experiment file, for results that keep none."""
+    """The experiment file, for results that keep none or are not your own."""
+    trust: Annotated[bool, arg(constructor=bool)] = False
+    """Execute the experiment file that the folder keeps, whoever wrote it."""
 
 
 def commands(chosen: str | None) -> Any:
@@ -255,10 +265,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("pgvq: stopped", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # `pgvq list | head`
         sys.stderr.close()
         return 141
+    except OSError as error:  # a disk or a place that no module has words for
+        where = f"{error.filename}: " if error.filename else ""
+        said = " ".join(f"{where}{error.strerror or error}".split())
+        print(f"pgvq: error: {said}; choose another place", file=sys.stderr)
+        return 2
+
+
+def program() -> NoReturn:
+    """`main` as a process of its own, which ends when it is told to.
+
+    After Ctrl-C a thread may still be compiling: Python would wait for it, perhaps a
+    minute, and print a traceback at the next Ctrl-C.
+    """
+    status = main()
+    if status == INTERRUPTED:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console) -> int:

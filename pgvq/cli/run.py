@@ -14,9 +14,11 @@ from pgvq.cli.loading import execute, load_experiment, load_study, select
 from pgvq.cli.overrides import override
 from pgvq.cli.studying import run_study
 from pgvq.experiment import Experiment
+from pgvq.interrupts import INTERRUPTED
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
 from pgvq.runner import Interrupted, run
+from pgvq.schema import choice, listed, mapped, maybe, number, problem, record, text
 from pgvq.score_meaning import environment_of_variant
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
@@ -24,13 +26,22 @@ from pgvq.types import InputError
 if TYPE_CHECKING:
     from pgvq.cli import Run
 
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+CHANGES = ("seeds", "steps", "evaluations", "games")  # options that change experiments
+# What a results folder keeps of how it was made; another program may have written it.
+SOURCE = record(
+    {"text": text(10_000_000)},
+    optional={
+        "changes": maybe(
+            mapped(maybe(number(-1e15, 1e15)), most=10, names=choice(*CHANGES))
+        ),
+        "set": maybe(listed(text(10_000), most=10_000)),
+    },
+)
 
 
 def run_file(asked: "Run", console: Console) -> int:
     """Runs what a file defines, experiments or a study; returns the exit status."""
-    names = ("seeds", "steps", "evaluations", "games")
-    changes = {name: getattr(asked, name) for name in names}
+    changes = {name: getattr(asked, name) for name in CHANGES}
     if asked.no_cache:
         jax.config.update("jax_enable_compilation_cache", False)
     study = load_study(asked.file)
@@ -217,6 +228,10 @@ def made_from(source: Any, where: str, name: str) -> Experiment:
         raise InputError(
             f"{where} does not say how its algorithms are made, for it was not written "
             "by `pgvq run`; give the file with --experiment FILE"
+        )
+    if wrong := problem(SOURCE, source):
+        raise InputError(
+            f"{where}, source: {wrong}; give the file with --experiment FILE"
         )
     where = f"{where} (source)"
     experiment = select(execute(source["text"], where), name, where)

@@ -1,13 +1,14 @@
 """`pgvq run` and `pgvq plot` of a file that defines a `study`."""
 
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from pgvq import devices
-from pgvq.files import atomic
+from pgvq.files import atomic, one_line
 from pgvq.study import Claim, Study, chosen, found, is_measured, measured
 from pgvq.study_page import write_page
 from pgvq.types import InputError
@@ -62,11 +63,30 @@ def plot_study(study: Study, console: Console) -> int:
             f"`pgvq run experiments/{study.name}.py`"
         )
     for claim in there:
-        for path in draw(claim, folder / claim.name):
+        for path in _drawn_again(claim, folder / claim.name):
             console.print(str(path), markup=False, highlight=False, soft_wrap=True)
     write_page(study, folder, page)
     console.print(str(page), markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _drawn_again(claim: Claim, folder: Path) -> list[Path]:
+    """As `draw`, of a finding that may lack what the figures need by now.
+
+    Raises:
+        InputError: it does, or the claim's own `draw` is wrong.
+    """
+    try:
+        return draw(claim, folder)
+    except InputError:
+        raise
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise InputError(
+            f"the finding in {folder} cannot be drawn ({type(error).__name__}: "
+            f"{one_line(error)}, at {Path(at.filename).name}, line {at.lineno}); "
+            f"measure it again by --claim {claim.name}"
+        ) from error
 
 
 def draw(claim: Claim, folder: Path) -> list[Path]:

@@ -19,9 +19,11 @@ from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
 from pgvq.envs.checks import check_choice
 from pgvq.envs.pong_rendering import render, write_gif
 from pgvq.experiment import Experiment
+from pgvq.files import stands
 from pgvq.lane import Lane
 from pgvq.rollout import forget
 from pgvq.training import Lanes
+from pgvq.trust import is_ours
 from pgvq.types import InputError, Key
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def watch(asked: "Watch", console: Console) -> int:
     held = results.read_description(folder)
     batch, number = find_lane(folder, held, asked.algorithm, asked.seed)
     variant = batch.lanes[number][0]
-    experiment = remade(folder, held, asked.experiment)
+    experiment = remade(folder, held, asked.experiment, asked.trust)
     if not isinstance(experiment.variants[variant].env, Pong):
         name = experiment.variants[variant].env.name
         raise InputError(
@@ -84,7 +86,7 @@ def _checked(asked: "Watch") -> Path:
     out = Path(asked.out)
     if out.suffix.lower() != ".gif":
         raise InputError(f"--out {out} is no GIF; give a name that ends in .gif")
-    if not out.parent.is_dir():
+    if not stands(out.parent) or not out.parent.is_dir():
         raise InputError(f"the folder {out.parent} does not exist; make it first")
     return out
 
@@ -119,19 +121,40 @@ def find_lane(
     raise InputError(f"{folder} has no checkpoint of {who}: {said}")
 
 
-def remade(folder: Path, held: dict[str, Any], file: str | None) -> Experiment:
+def remade(
+    folder: Path, held: dict[str, Any], file: str | None, trusted: bool
+) -> Experiment:
     """The experiment of a results folder, made again and found to be the same.
 
+    Args:
+        folder: of the results.
+        held: its description.
+        file: the user's own experiment file; None executes the text in the description.
+        trusted: execute that text also where somebody else may have written it.
+
     Raises:
-        InputError: it cannot be made, or is another by now.
+        InputError: it cannot be made, is another by now, or may be a stranger's text.
     """
     where = str(folder / "experiment.json")
+    source = held.get("source")
+    if (
+        file is None
+        and not trusted
+        and isinstance(source, dict)
+        and not is_ours(source)
+    ):
+        raise InputError(
+            f"{folder} was not made by you on this machine, as far as is known, and to "
+            f'make its agent again the Python program in {where} ("source", "text") '
+            "would be executed; look at it, then add --trust, or give your own file by "
+            "--experiment FILE"
+        )
     if file is not None:
         given = select(load_experiment(file).experiments, held["name"], file)
         changes = {"steps": held["budget_agent_steps"]}
         experiment = given.replace(**changes)
     else:
-        experiment, file = made_from(held.get("source"), where, held["name"]), where
+        experiment, file = made_from(source, where, held["name"]), where
     changes = differences(held, experiment, variants_alone=True)
     if changes:
         raise InputError(
@@ -193,10 +216,5 @@ def draw(played: Played, length: int, out: Path, env: Any) -> int:
         )
         for at in chosen
     ]
-    try:
-        write_gif(pictures, out, STRIDE * env.frame_skip)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {out}: {error.strerror or error}; choose another place"
-        ) from error
+    write_gif(pictures, out, STRIDE * env.frame_skip)
     return min(length, len(pictures) * STRIDE)

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pgvq.envs.pong_state import PongState
+from pgvq.files import atomic
 
 HEIGHT, WIDTH = 210, 160
 FIELD_TOP, FIELD_BOTTOM = 34, 194  # rows; beyond them are the walls
@@ -106,15 +107,16 @@ def write_gif(
     ]
     # The format counts in hundredths of a second, and viewers slow down below two.
     hundredths = max(round(100 * frames_per_picture / FRAMES_PER_SECOND), 2)
-    images[0].save(
-        path,
-        "GIF",
-        save_all=True,
-        append_images=images[1:],
-        duration=10 * hundredths,
-        loop=0,
-        optimize=False,
-    )
+    with atomic(path) as file:
+        images[0].save(
+            file,
+            "GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=10 * hundredths,
+            loop=0,
+            optimize=False,
+        )
 
 
 def _palette() -> Image.Image:
