@@ -108,7 +108,7 @@ BAD = [
     ({"algorithms": [dqn(), dqn()]}, "two algorithms are called 'dqn'"),
     ({"name": "../elsewhere"}, "name='../elsewhere' cannot be a folder"),
     ({"name": ""}, "name='' cannot be a folder"),
-    ({"name": 5}, "name=5 is of type int"),
+    ({"name": 5}, "name=5 cannot be a folder; it is of type int"),
     ({"name": "a" * 300}, "cannot be a folder"),
     ({"title": 5}, "title=5 must be a text"),
     ({"algorithms": {"": dqn()}}, "the variant name '' cannot be a folder"),
