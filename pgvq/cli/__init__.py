@@ -93,10 +93,11 @@ Examples:
     pgvq new sarsa.py --family q_learning
 """
 
-DOCTOR = """Examine an algorithm: does it keep the contract, has it a known fault?
+DOCTOR = """Examine an algorithm or an environment: does it keep the contract?
 
-It learns small decision processes whose answers are known; half a minute on two
-cores. Exit status 0 if nothing fails, 1 if something does, 2 if it cannot be loaded.
+An algorithm learns small decision processes whose answers are known; half a minute on
+two cores. An environment is played at random; some seconds. Exit status 0 if nothing
+fails, 1 if something does, 2 if it cannot be loaded.
 
 Examples:
 
@@ -104,6 +105,8 @@ Examples:
     pgvq doctor my_algorithm.py:MyAlgorithm --check seeds --check 'float fields'
     pgvq doctor my_package.algorithms:MyAlgorithm --env CartPole-v1
     pgvq doctor dqn
+    pgvq doctor my_env.py:MyEnv
+    pgvq doctor CartPole-v1
 """
 
 WATCH = """Let a trained agent play a game of Pong and write it as a GIF.
@@ -185,10 +188,11 @@ class New:
 
 @dataclasses.dataclass
 class Doctor:
-    """Examine an algorithm: does it keep the contract, has it a known fault?"""
+    """Examine an algorithm or an environment: does it keep the contract?"""
 
     target: Positional[Annotated[str, arg(metavar="FILE.py:CLASS")]]
-    """A class in a file or an installed module, or the name of an algorithm."""
+    """A class in a file or an installed module, or the name of an algorithm or of an
+    environment."""
     env: Annotated[str | None, arg(metavar="NAME")] = None
     """Environment that its shapes and its memory are checked on; its own by default."""
     check: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()

@@ -1,4 +1,4 @@
-"""`pgvq doctor`: an algorithm is examined, and told what is wrong in plain words."""
+"""`pgvq doctor`: examines an algorithm or an environment, in plain words."""
 
 import contextlib
 import difflib
@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gymnax import registration
+from gymnax.environments.environment import Environment
+from gymnax.wrappers.purerl import GymnaxWrapper
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -17,11 +20,21 @@ from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
 from pgvq.cli.listing import algorithm_class, say
 from pgvq.cli.loading import load_module
-from pgvq.doctor import CHECKS, Check, Finding, Report, chosen, examine
+from pgvq.doctor import (
+    CHECKS,
+    ENVIRONMENT_CHECKS,
+    Check,
+    Finding,
+    Report,
+    chosen,
+    examine,
+    examine_environment,
+)
 from pgvq.envs.checks import check_choice
+from pgvq.envs.contract import is_environment
 from pgvq.experiment import check_algorithm
 from pgvq.files import one_line
-from pgvq.plugins import ALGORITHM_PLUGINS, plugins
+from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError
 
 INDENT = 9  # below the outcomes, the longest of which is "skipped"
@@ -34,22 +47,33 @@ def visit(
     """Examines and prints; returns the exit status: 1 if something failed.
 
     Args:
-        target: `FILE.py:CLASS`, `package.module:CLASS` or an algorithm's name.
+        target: `FILE.py:CLASS`, `package.module:CLASS` or the name of an algorithm
+            or environment.
         env: the name of an environment to give the algorithm; its own unless given.
         console: where to.
         checks: names of the checks to make; all unless given.
 
     Raises:
-        InputError: there is no such algorithm or check, or it cannot be made.
+        InputError: there is nothing of that name, no such check, or it cannot be made.
     """
     names = list(checks) or None
-    count = len(chosen(CHECKS, names))
-    changes = {} if env is None else {"env": envs.make(env)[0]}
-    algorithm = made(find(target), changes)
-    name = type(algorithm).__name__
+    found = find(target)
+    subject = environment(found)
+    if subject is not None:
+        if env is not None:
+            raise InputError(
+                f"--env {env}: {target} is an environment itself, and --env gives one "
+                "to an algorithm; leave it out"
+            )
+        known, examined, time = ENVIRONMENT_CHECKS, examine_environment, "some seconds"
+    else:
+        known, examined, time = CHECKS, examine, "half a minute on two cores"
+    count = len(chosen(known, names))
+    if subject is None:
+        subject = made(found, {} if env is None else {"env": envs.make(env)[0]})
     those = "check" if count == 1 else "checks"
-    time = ", half a minute on two cores" if names is None else ""
-    say(console, f"{name}: {count} {those}{time}")
+    time = f", {time}" if names is None else ""
+    say(console, f"{type(subject).__name__}: {count} {those}{time}")
     status = console.status("") if console.is_terminal else None
 
     def begins(_: str, check: Check) -> None:
@@ -57,9 +81,9 @@ def visit(
             status.update(f"{check.title} ...")
 
     with status or contextlib.nullcontext():
-        report = examine(
-            algorithm,
-            names,
+        report = examined(
+            subject,
+            checks=names,
             begins=begins,
             ended=lambda finding: tell(finding, console),
         )
@@ -81,12 +105,15 @@ def find(target: str) -> Any:
     place, colon, name = target.rpartition(":")
     if not colon and not target.endswith(".py"):
         known = [*ALGORITHMS, *plugins(ALGORITHM_PLUGINS)]
+        games = [*registration.registered_envs, *plugins(ENVIRONMENT_PLUGINS)]
+        if target in games and target not in known:
+            return envs.make(target)[0]
         if target not in known and "." in target:
             raise InputError(
                 f"{target} names no class; give {target}:CLASS, as in "
                 "my_algorithm.py:MyAlgorithm"
             )
-        check_choice("algorithm", target, known)
+        check_choice("algorithm or environment", target, [*known, *games])
         return algorithm_class(target)
     module = _module(place or target)
     if not colon:
@@ -97,6 +124,34 @@ def find(target: str) -> Any:
         hint = f"did you mean {near[0]}?" if near else f"there is {there}"
         raise InputError(f"{place} defines no {name!r}; {hint}")
     return module.__dict__[name]
+
+
+def environment(found: Any) -> Any:
+    """The environment that was found, made of its class or function; None if none is.
+
+    Raises:
+        InputError: it is the class of one, and cannot be made.
+    """
+    if is_environment(found):
+        return found
+    kinds = Environment | GymnaxWrapper
+    if isinstance(found, type) and not issubclass(found, kinds):
+        return None
+    if not callable(found):
+        return None
+    try:
+        made = found()
+    except InputError:
+        raise
+    except Exception as error:  # whatever a user's own constructor raises
+        if not isinstance(found, type):
+            return None
+        raise InputError(
+            f"{found.__name__}() cannot be made ({type(error).__name__}: "
+            f"{one_line(error)}); give every setting a default, or name a function "
+            "that makes one"
+        ) from error
+    return made if is_environment(made) else None
 
 
 def made(found: Any, changes: dict[str, Any]) -> Any:
@@ -178,7 +233,9 @@ def _classes(module: types.ModuleType) -> list[str]:
 def _only(target: str, module: types.ModuleType) -> Any:
     """The class of a file that defines a single algorithm."""
     held = vars(module)
+    kinds = Environment | GymnaxWrapper
     names = [name for name in _classes(module) if hasattr(held[name], "iterate")]
+    names = names or [n for n in _classes(module) if issubclass(held[n], kinds)]
     if len(names) != 1:
         there = f"there are {', '.join(names)}" if names else "it defines none"
         raise InputError(f"name the class, as in {target}:MyAlgorithm; {there}")

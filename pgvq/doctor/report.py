@@ -1,13 +1,10 @@
 """What a check is, and what it found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pgvq.envs.checks import check_choice
 from pgvq.types import InputError
-
-if TYPE_CHECKING:
-    from pgvq.doctor.lab import Lab
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -20,12 +17,12 @@ class Verdict(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One promise of an algorithm, and what to tell whoever breaks it."""
+    """One promise, and what to tell whoever breaks it."""
 
     title: str  # the promise
     why: str  # what goes wrong where it is broken
     remedy: str  # what to do
-    look: Callable[["Lab"], Verdict]
+    look: Callable[[Any], Verdict]  # of a `Lab`, or an environment's `Subject`
     trials: tuple[str, ...] = ()  # those of `trials.TRIALS` that it judges by
 
 
