@@ -15,7 +15,7 @@ from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.losses import entropy, log_prob, policy_gradient_loss, squared_error
 from pgvq.networks import Critic
 from pgvq.returns import has_ended
-from pgvq.types import InputError, Metrics, Params, Transition
+from pgvq.types import Metrics, Params, Transition
 
 BASELINES = ("none", "batch mean", "value network")
 
@@ -43,11 +43,6 @@ class REINFORCE(PolicyGradient, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_range("value_coef", 0.0, 100.0)
-        if self.baseline not in BASELINES:
-            raise InputError(
-                f"REINFORCE: baseline={self.baseline!r} is not one of "
-                + ", ".join(repr(name) for name in BASELINES)
-            )
 
     @property
     def critic(self) -> Critic:

@@ -21,7 +21,7 @@ from pgvq.envs import make, num_states, state_index
 from pgvq.exploration import epsilon_greedy
 from pgvq.losses import action_value, expected_value, greedy_value
 from pgvq.returns import one_step_returns
-from pgvq.types import InputError, Key, Metrics, PyTree, Transition
+from pgvq.types import Key, Metrics, PyTree, Transition
 
 RULES = ("q_learning", "sarsa", "expected_sarsa")
 
@@ -57,11 +57,6 @@ class Tabular(RolloutAlgorithm, kw_only=True):
         self.check_range("learning_rate", 0.0, 1.0)
         self.check_range("epsilon", 0.0, 1.0)
         self.check_range("initial_value", -1e6, 1e6)
-        if self.rule not in RULES:
-            raise InputError(
-                f"Tabular: rule={self.rule!r} is not one of "
-                + ", ".join(repr(name) for name in RULES)
-            )
 
     @property
     def updates_per_iteration(self) -> int:
