@@ -50,6 +50,7 @@ from pgvq.files import (
     write_json,
 )
 from pgvq.locking import LOCK
+from pgvq.paths import as_path
 from pgvq.provenance import provenance as provenance  # part of what is offered here
 from pgvq.provenance import version
 from pgvq.results_format import (
@@ -124,7 +125,7 @@ def _labelled(table: pd.DataFrame, variant: Mapping[str, Any]) -> pd.DataFrame:
 
 def load(folder: str | os.PathLike[str]) -> Results:
     """Read a results folder. Raises `InputError` where it is absent or damaged."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     description = read_description(folder)
     names = [variant["name"] for variant in description["variants"]]
     tables = {n: {t: read_table(folder, n, t) for t in TABLES} for n in names}
@@ -140,7 +141,7 @@ def create(
     Raises `InputError`, and overwrites nothing, when the folder already holds an
     experiment or anything else, is a file, or cannot be written.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     stamped = {"format_version": FORMAT_VERSION, "pgvq_version": version("pgvq")}
     described = checked_description(plain(stamped | dict(description)), str(folder))
     check_place(folder)
@@ -195,7 +196,7 @@ def delete(folder: Path) -> None:
 
 def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read experiment.json. Raises `InputError` where that cannot be done."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     path = folder / "experiment.json"
     if folder.is_file():
         raise InputError(
@@ -258,7 +259,7 @@ def read_table(
 
 def read_sessions(folder: str | os.PathLike[str], variant: str) -> list[dict[str, Any]]:
     """Read the sessions in which a variant was trained, oldest first."""
-    path = Path(folder) / variant / "provenance.json"
+    path = as_path(folder, "folder") / variant / "provenance.json"
     remedy = "delete it: versions and timings are forgotten, the scores are not"
     return read_json(path, list, remedy) if path.exists() else []
 
@@ -274,7 +275,7 @@ def add_session(
     same = (new.get("started"), new.get("seeds"))
     old = read_sessions(folder, variant)
     kept = [s for s in old if (s.get("started"), s.get("seeds")) != same]
-    write_json(Path(folder) / variant / "provenance.json", [*kept, new])
+    write_json(as_path(folder) / variant / "provenance.json", [*kept, new])
 
 
 def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -> Path:
@@ -282,7 +283,7 @@ def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -
         raise InputError(
             f"no table is called {table_name!r}; there are {', '.join(TABLES)}"
         )
-    return Path(folder) / variant / f"{table_name}.parquet"
+    return as_path(folder, "folder") / variant / f"{table_name}.parquet"
 
 
 def _nearest_folder(folder: Path) -> str:

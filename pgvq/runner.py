@@ -7,6 +7,8 @@ checkpoint, drops rows beyond it and writes them again, equal. Rows that should 
 before a checkpoint and do not, because somebody deleted a table, make it useless.
 """
 
+import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from pgvq.differences import completed, differences
 from pgvq.experiment import Experiment
 from pgvq.lane import Evaluation, Lane
 from pgvq.locking import locked
+from pgvq.paths import as_path
 from pgvq.progress import Reporter
 from pgvq.results import Results
 from pgvq.types import InputError
@@ -66,7 +69,7 @@ def run(
     devices.wanted_devices()
     if out is None:
         return Run(experiment, None, reporter).finish()
-    folder = Path(out)
+    folder = as_path(out, "out")
     results.check_place(folder)
     with locked(folder):
         if fresh:
@@ -96,7 +99,7 @@ def train(
         reporter: told of progress; None is silent.
     """
     experiment = Experiment(
-        name="train" if out is None else Path(out).name,
+        name="train" if out is None else _name(out),
         algorithms=[algorithm],
         steps=steps,
         seeds=seeds,
@@ -104,6 +107,12 @@ def train(
         games=games,
     )
     return run(experiment, out, reporter)
+
+
+def _name(out: Any) -> str:
+    """An experiment's name from that of its folder, which may have any."""
+    name = os.path.basename(os.path.abspath(as_path(out, "out")))
+    return re.sub(r"[^\w .,=+@()\[\]-]", "-", name).lstrip(" .,=+@()[]-") or "train"
 
 
 class Run:

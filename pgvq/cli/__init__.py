@@ -4,8 +4,10 @@ Every `InputError` becomes one line on stderr and exit status 2. What a command 
 in the module of its name beside this one.
 """
 
+import contextlib
 import dataclasses
 import functools
+import io
 import operator
 import sys
 from collections.abc import Sequence
@@ -16,7 +18,13 @@ from rich.console import Console
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
 from pgvq import devices
+from pgvq.cli.faults import ended_by
+from pgvq.cli.usage import explained, repeated
+from pgvq.files import one_line
+from pgvq.plain_text import printable, visible
 from pgvq.types import InputError
+
+UNREADABLE = "these options cannot be read"
 
 HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side.
 
@@ -205,10 +213,18 @@ class Watch:
     """The experiment file, for results that keep none."""
 
 
+COMMANDS: dict[str, type] = {
+    "run": Run,
+    "plot": Plot,
+    "list": List,
+    "new": New,
+    "doctor": Doctor,
+    "watch": Watch,
+}
+
+
 def commands(chosen: str | None) -> Any:
     """The type that the options are read into; only `chosen` is described in full."""
-    parts = {"run": Run, "plot": Plot, "list": List, "new": New, "doctor": Doctor}
-    parts["watch"] = Watch
     texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "doctor": DOCTOR}
     texts["watch"] = WATCH
     named = [
@@ -219,7 +235,7 @@ def commands(chosen: str | None) -> Any:
                 description=texts[name] if name == chosen else part.__doc__,
             ),
         ]
-        for name, part in parts.items()
+        for name, part in COMMANDS.items()
     ]
     return functools.reduce(operator.or_, named)
 
@@ -227,30 +243,79 @@ def commands(chosen: str | None) -> Any:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the command line asks and returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with printable():
+        try:
+            return _perform(given)
+        except InputError as error:
+            return _refuse(str(error))
+        except KeyboardInterrupt:
+            print("pgvq: stopped", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # `pgvq list | head`
+            sys.stderr.close()
+            return 141
+        except OSError as error:  # a disk or a place that no module has words for
+            where = f"{error.filename}: " if error.filename else ""
+            return _refuse(f"{where}{error.strerror or error}; choose another place")
+        except MemoryError:
+            return _refuse(
+                "this needs more memory than there is; use fewer seeds, games or "
+                "environments, or smaller networks"
+            )
+
+
+def _refuse(sentence: str) -> int:
+    """Prints an error's one line and returns its exit status."""
+    print(f"pgvq: error: {visible(' '.join(sentence.split()))}", file=sys.stderr)
+    return 2
+
+
+def _perform(given: list[str]) -> int:
     if given == ["--version"]:
         from pgvq import __version__
 
         print(f"pgvq {__version__}")
         return 0
-    command = tyro.cli(
-        commands(given[0] if given else None),
-        prog="pgvq",
-        description=HELP,
-        args=given,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    command = _parsed(given)
+    if command is None:
+        return 0
+    devices.wanted_devices()
     try:
-        devices.wanted_devices()
         return perform(command, Console())
-    except InputError as error:
-        print(f"pgvq: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("pgvq: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # `pgvq list | head`
-        sys.stderr.close()
-        return 141
+    except SystemExit as stop:  # by code of a user, while it is trained or examined
+        raise InputError(
+            f"{ended_by(stop)} ended the program; take it out, because nothing was "
+            "finished"
+        ) from stop
+
+
+def _parsed(given: list[str]) -> Any:
+    """The command with its options; None where help was asked for and printed.
+
+    Raises:
+        InputError: the words cannot be read.
+    """
+    heard = io.StringIO()
+    try:
+        # Its boxes of several lines are not shown; `usage` has a sentence instead.
+        with contextlib.redirect_stderr(heard):
+            command = tyro.cli(
+                commands(given[0] if given else None),
+                prog="pgvq",
+                description=HELP,
+                args=given,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return None
+        known = explained(given, COMMANDS)
+        raise InputError(known or f"{UNREADABLE}; see pgvq --help") from None
+    except (AssertionError, ValueError) as error:  # tyro's own, as for a wrong shell
+        raise InputError(f"{UNREADABLE} ({one_line(error)}); see pgvq --help") from None
+    if twice := repeated(given, COMMANDS):
+        raise InputError(twice)
+    return command
 
 
 def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console) -> int:

@@ -111,7 +111,10 @@ def _construct(
         env = factory(**settings)
     except InputError:
         raise
-    except Exception as error:  # whatever a constructor does: downloads, for example
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever a constructor does: downloads, for example
         said = f"{type(error).__name__}: {error}"
         if settings and isinstance(error, TypeError):
             raise InputError(
