@@ -21,6 +21,7 @@ import pandas as pd
 
 from pgvq import checkpoints, devices, results
 from pgvq.batch_run import BatchRun, Stopped
+from pgvq.debugging import check_precision
 from pgvq.differences import completed, differences
 from pgvq.experiment import Experiment
 from pgvq.lane import Evaluation, Lane
@@ -67,6 +68,7 @@ def run(
         Interrupted: Ctrl-C; what was trained is saved.
     """
     devices.wanted_devices()
+    check_precision()
     if out is None:
         return Run(experiment, None, reporter).finish()
     folder = as_path(out, "out")

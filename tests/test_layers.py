@@ -15,7 +15,7 @@ LAYERS = {
     "prioritized minibatches estimators",
     2: "envs rollout",
     3: "algorithms",
-    4: "lane training checkpoints",
+    4: "debugging lane training checkpoints",
     5: "experiment differences batch_run runner progress results results_format curves "
     "summary summary_table plotting plotting_style plotting_curves plotting_scores "
     "plotting_table plotting_panels plotting_credit naming animation report doctor "
