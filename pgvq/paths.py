@@ -55,8 +55,13 @@ def _at_home(path: Path, what: str) -> Path:
         return path
     raise InputError(
         f"{what}={shown(str(path))} is in the home directory of a user {first[1:]!r}, "
-        f"and there is none; write ./{shown(str(path))[1:-1]} for a place of that name"
+        f"and there is none; write ./{_short(path)} for a place of that name"
     )
+
+
+def _short(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 100 else f"{text[:60]}...{text[-20:]}"
 
 
 def _look(path: Path) -> None:
@@ -67,6 +72,6 @@ def _look(path: Path) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"{shown(str(path))[1:-1]}: {reason}; choose another place, or make this "
+            f"{_short(path)}: {reason}; choose another place, or make this "
             "one accessible"
         ) from error

@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 # A module may import what stands in its own layer or below, and never in a circle.
 # A folder's layer holds for all that is in it.
 LAYERS = {
-    0: "types scalars plain_text paths devices files locking plugins provenance statistics",
+    0: "types scalars plain_text paths devices files locking plugins provenance "
+    "statistics",
     1: "returns losses quantiles exploration torsos networks optimizers replay "
     "prioritized minibatches estimators",
     2: "envs rollout",

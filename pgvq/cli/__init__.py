@@ -295,6 +295,8 @@ def _parsed(given: list[str]) -> Any:
     Raises:
         InputError: the words cannot be read.
     """
+    if given and given[0] not in COMMANDS and not given[0].startswith("-"):
+        raise InputError(explained(given, COMMANDS))
     heard = io.StringIO()
     try:
         # Its boxes of several lines are not shown; `usage` has a sentence instead.

@@ -99,7 +99,9 @@ def made(found: Any, changes: dict[str, Any]) -> Any:
         algorithm = found(**changes)
     except InputError as error:
         raise InputError(f"the defaults of {name} do not fit: {error}") from error
-    except (Exception, SystemExit) as error:  # whatever a user's own constructor does
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's own constructor does
         raise InputError(
             f"{name}({', '.join(changes)}) cannot be made "
             f"({fault(error)}); derive it from RolloutAlgorithm, write every abstract "
@@ -142,7 +144,9 @@ def _module(place: str) -> types.ModuleType:
         sys.path.insert(0, "")  # as `python -m` looks beside where one stands
     try:
         return importlib.import_module(place)
-    except (Exception, SystemExit) as error:  # whatever a user's own module does
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's own module does
         raise InputError(
             f"{place} cannot be imported ({fault(error)}); give a file, FILE.py:CLASS, "
             "or a module that Python finds"

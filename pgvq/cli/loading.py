@@ -1,10 +1,14 @@
 """Experiments from Python files: the only place where a user's own code is executed."""
 
+import contextlib
 import difflib
 import importlib.util
+import signal
 import sys
+import threading
 import traceback
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,7 +115,8 @@ def _run(text: str, where: str) -> types.ModuleType:
     # Dataclasses of the file look their own module up by its name.
     sys.modules[module.__name__] = module
     try:
-        exec(compile(text, where, "exec"), module.__dict__)
+        with _ctrl_c() as pressed:
+            exec(compile(text, where, "exec"), module.__dict__)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     except SyntaxError as error:  # of this file, or of one that it imports
@@ -119,9 +124,36 @@ def _run(text: str, where: str) -> types.ModuleType:
         raise InputError(
             f"{error.filename or where}{line}: {error.msg}; correct it"
         ) from error
-    except (Exception, SystemExit, GeneratorExit) as error:
+    except KeyboardInterrupt as error:
+        if pressed.is_set():
+            raise
+        raise InputError(f"{_place(error, where)}: {fault(error)}") from error
+    except BaseException as error:  # SystemExit and whatever else a file may raise
         raise InputError(f"{_place(error, where)}: {fault(error)}") from error
     return module
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Whether a KeyboardInterrupt is the user's, or raised by the file itself."""
+    pressed = threading.Event()
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if not main or before is not signal.default_int_handler:
+        pressed.set()
+        yield pressed
+        return
+
+    def press(*_: Any) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        if signal.getsignal(signal.SIGINT) is press:
+            signal.signal(signal.SIGINT, before)
 
 
 def fault(error: BaseException) -> str:
