@@ -68,7 +68,8 @@ def seed_key(seed: Array, purpose: int) -> Key:
 def init_lane(algorithm: Algorithm, seed: Array) -> Progress:
     """A lane at its beginning, after its initial steps."""
     state = algorithm.init(seed_key(seed, TRAINING))
-    _, metrics = jax.eval_shape(algorithm.iterate, state)
+    with jax.disable_jit(False):  # which would run through every loop
+        _, metrics = jax.eval_shape(algorithm.iterate, state)
     return Progress(state, {name: empty_mean() for name in metrics})
 
 

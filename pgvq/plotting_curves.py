@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from pgvq import plotting_style as style
 from pgvq.curves import Curves, curves
+from pgvq.locations import as_path
+from pgvq.plain_text import for_figure
 from pgvq.plotting_style import Style
 from pgvq.results import Results
 from pgvq.score_meaning import difference_in_words, score_in
@@ -56,13 +58,13 @@ def learning_curves(
     second, time_name = style.time_unit(max(np.nanmax(d.curve.seconds) for d in drawn))
     with matplotlib.rc_context(style.RC):
         differ = difference_in_words(results.description, names)
-        figure, left, right = _panels(drawn, differ)
-        game = style.environment(results, names)
-        style.headings(
-            figure,
-            f"How well does each method play {game} after how much training?",
-            f"{results.description['title']}: {played(mode)}",
+        question = (
+            f"How well does each method play {style.environment(results, names)} after "
+            "how much training?"
         )
+        what = f"{results.description['title']}: {played(mode)}"
+        figure, left, right = _panels(drawn, question, what, differ)
+        style.headings(figure, question, what)
         for one in drawn:
             # The more variants, the fainter their seeds and bands behind the means.
             ink = min(1.0, 4 / len(drawn))
@@ -70,7 +72,8 @@ def learning_curves(
             _draw(right, one, one.curve.seconds / second, one.seconds / second, ink)
         scores = np.concatenate([d.curve.scores.ravel() for d in drawn])
         left.set_ylim(style.score_limits(results, scores, names))
-        left.set_ylabel(score_in(results.description, names)["label"])
+        label = str(score_in(results.description, names)["label"])
+        left.set_ylabel(for_figure(label))
         left.set_xlabel(f"training of each seed, {steps_name}")
         right.set_xlabel(f"training time by the wall clock, {time_name}")
         for axes in (left, right):
@@ -79,7 +82,7 @@ def learning_curves(
             _reference_lines(results, axes, names, named=axes is left)
         _end_labels(right, drawn, second)
         stem = "learning_curves" if mode == "greedy" else f"learning_curves_{mode}"
-        return style.save(figure, Path(folder) / stem)
+        return style.save(figure, as_path(folder, "folder") / stem)
 
 
 def _drawn(results: Results, mode: str) -> list[_Drawn]:
@@ -112,14 +115,17 @@ def _drawn(results: Results, mode: str) -> list[_Drawn]:
     return drawn
 
 
-def _panels(drawn: list[_Drawn], differ: str) -> tuple[Figure, Axes, Axes]:
-    """A figure with two panels of one height, room for labels and the caption."""
+def _panels(
+    drawn: list[_Drawn], question: str, what: str, differ: str
+) -> tuple[Figure, Axes, Axes]:
+    """A figure with two panels of one height, room for all that is written."""
     longest = max(len(line) for d in drawn for line in d.label.split("\n"))
     gutter = 1.15 + 0.083 * longest
     width = _LEFT + 2 * _PANEL_WIDTH + _BETWEEN + gutter
     caption = style.caption_lines(width, f"{_caption(drawn)} {differ}".strip())
     bottom = _AXIS + style.caption_height(caption)
-    height = _TOP + _PANEL_HEIGHT + bottom
+    top = _TOP + style.headings_height(width, question, what)
+    height = top + _PANEL_HEIGHT + bottom
     figure = Figure(figsize=(width, height))
     size = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
     left = figure.add_axes((_LEFT / width, bottom / height, *size))
@@ -207,7 +213,7 @@ def _end_labels(axes: Axes, drawn: list[_Drawn], second: float) -> None:
             color=color, linewidth=2, linestyle=one.look.dashes,
         )  # fmt: skip
         axes.text(
-            1.13, y, f"{one.label}  {style.signed(last)}", transform=beside,
+            1.13, y, for_figure(f"{one.label}  {style.signed(last)}"), transform=beside,
             size=size, va="center", linespacing=1.15, weight="bold",
         )  # fmt: skip
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from pgvq import plotting_style as style
 from pgvq.curves import Curves, curves, modes
+from pgvq.locations import as_path
+from pgvq.plain_text import for_figure
 from pgvq.plotting_style import Style
 from pgvq.results import Results
 from pgvq.score_meaning import difference_in_words, score_in
@@ -34,22 +36,25 @@ def final_scores(results: Results, folder: str | os.PathLike[str]) -> list[Path]
     names = [style.wrapped(variant["name"]) for variant in variants]
     with matplotlib.rc_context(style.RC):
         differ = difference_in_words(results.description)
-        figure, panels = _panels(names, found, differ)
-        style.headings(
-            figure,
-            f"How well does each method play {style.environment(results)} in the end?",
-            f"{results.description['title']}: after all "
-            f"{_budget(results.description['budget_agent_steps'])} of training",
+        question = (
+            f"How well does each method play {style.environment(results)} in the end?"
         )
+        what = (
+            f"{results.description['title']}: after all "
+            f"{_budget(results.description['budget_agent_steps'])} of training"
+        )
+        figure, panels = _panels(names, found, question, what, differ)
+        style.headings(figure, question, what)
         scores = np.concatenate([_final(c) for row in found.values() for c in row])
         for axes, (mode, row) in zip(panels, found.items(), strict=True):
             axes.set_xlim(style.score_limits(results, scores))
             for y, (variant, curve) in enumerate(zip(variants, row, strict=True)):
                 _draw(axes, y, curve, looks[variant["name"]])
-            axes.set_xlabel(score_in(results.description)["label"])
+            label = str(score_in(results.description)["label"])
+            axes.set_xlabel(for_figure(label))
             axes.set_title(played(mode), loc="left", size=9.5, color=style.INK, pad=18)
             _reference_lines(results, axes)
-        return style.save(figure, Path(folder) / "final_scores")
+        return style.save(figure, as_path(folder, "folder") / "final_scores")
 
 
 def _final(curve: Curves) -> NDArray[np.float64]:
@@ -63,15 +68,21 @@ def _budget(steps: int) -> str:
 
 
 def _panels(
-    names: list[str], found: dict[str, list[Curves]], differ: str
+    names: list[str],
+    found: dict[str, list[Curves]],
+    question: str,
+    what: str,
+    differ: str,
 ) -> tuple[Figure, list[Axes]]:
     """A figure whose height follows the number of variants, a panel per mode."""
-    rows = max(len(names), 2)
+    lines = max(name.count("\n") for name in names) + 1
+    size = max(_ROW, 0.12 + 0.15 * lines)
+    rows = max(len(names), 2) * size / _ROW
     left = 0.5 + 0.075 * max(len(line) for name in names for line in name.split("\n"))
     width = left + (_PANEL_WIDTH + 0.25) * max(len(found), 1) + 0.1
     caption = style.caption_lines(width, f"{_caption(names, found)} {differ}".strip())
     bottom = _AXIS + style.caption_height(caption)
-    height = _TOP + _ROW * rows + bottom
+    height = _TOP + style.headings_height(width, question, what) + _ROW * rows + bottom
     figure = Figure(figsize=(width, height))
     panels: list[Axes] = []
     for number in range(len(found)):
@@ -86,7 +97,8 @@ def _panels(
         style.quiet_grid(axes)
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(names) - 0.5, -0.5)  # the first variant on top
-        axes.set_yticks(range(len(names)), names if number == 0 else [""] * len(names))
+        shown = [for_figure(name) if number == 0 else "" for name in names]
+        axes.set_yticks(range(len(names)), shown)
         axes.tick_params(axis="y", length=0)
         panels.append(axes)
     style.write_caption(figure, caption)

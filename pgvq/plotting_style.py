@@ -2,9 +2,11 @@
 
 import re
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import east_asian_width
 
 import numpy as np
 from matplotlib import patheffects
@@ -15,6 +17,7 @@ from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
 from pgvq.files import atomic
+from pgvq.plain_text import for_figure, visible
 from pgvq.results import Results
 from pgvq.score_meaning import SEVERAL, environment_in, score_in
 
@@ -211,17 +214,60 @@ def quiet_grid(axes: Axes) -> None:
     axes.tick_params(length=3, width=0.7)
 
 
+_QUESTION_LINE, _WHAT_LINE = 0.22, 0.16  # inches
+
+
 def headings(figure: Figure, question: str, what: str) -> None:
     """The question that the picture answers, and below it what is shown."""
-    top = float(figure.get_figheight())
-    left = 0.18 / figure.get_figwidth()
-    figure.text(left, 1 - 0.30 / top, question, size=13, weight="bold", va="center")
-    figure.text(left, 1 - 0.57 / top, what, size=9.5, color=GREY, va="center")
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    asked, told = question_lines(width, question), what_lines(width, what)
+    left = 0.18 / width
+    middle = 0.30 + _QUESTION_LINE * (len(asked) - 1) / 2
+    figure.text(
+        left, 1 - middle / height, for_figure("\n".join(asked)), size=13,
+        weight="bold", va="center",
+    )  # fmt: skip
+    middle = 0.57 + _QUESTION_LINE * (len(asked) - 1) + _WHAT_LINE * (len(told) - 1) / 2
+    figure.text(
+        left, 1 - middle / height, for_figure("\n".join(told)), size=9.5, color=GREY,
+        va="center",
+    )  # fmt: skip
+
+
+def headings_height(width: float, question: str, what: str) -> float:
+    """What headings need beyond one line of each, in inches."""
+    more = len(question_lines(width, question)) - 1, len(what_lines(width, what)) - 1
+    return _QUESTION_LINE * more[0] + _WHAT_LINE * more[1]
+
+
+def question_lines(figure_width: float, question: str) -> list[str]:
+    """Wrap a heading for a figure of `figure_width` inches."""
+    return _fitted(question, (figure_width - 0.3) / 0.096)
+
+
+def what_lines(figure_width: float, what: str) -> list[str]:
+    """Wrap the line below it."""
+    return _fitted(what, (figure_width - 0.3) / 0.072)
 
 
 def caption_lines(figure_width: float, text: str) -> list[str]:
     """Wrap a caption for a figure of `figure_width` inches."""
-    return textwrap.wrap(text, int((figure_width - 0.4) / 0.0665))
+    return _fitted(text, (figure_width - 0.4) / 0.0665)
+
+
+def _fitted(text: str, letters: float) -> list[str]:
+    """Lines as long as so many letters of the usual width."""
+
+    def length(line: str) -> float:
+        wide = sum(c in "WM@%" or east_asian_width(c) in "WF" for c in line)
+        return len(line) + 0.8 * wide
+
+    most = int(letters)
+    while True:
+        lines = textwrap.wrap(visible(text), most) or [""]
+        if most <= 8 or all(length(line) <= 1.08 * letters for line in lines):
+            return lines
+        most = int(0.9 * most)
 
 
 def caption_height(lines: list[str]) -> float:
@@ -234,7 +280,7 @@ def write_caption(figure: Figure, lines: list[str]) -> None:
     figure.text(
         0.18 / figure.get_figwidth(),
         0.10 / figure.get_figheight(),
-        "\n".join(lines),
+        for_figure("\n".join(lines)),
         size=8,
         color=GREY,
         va="bottom",
@@ -246,7 +292,9 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """Write `stem`.png and .svg, without dates: the same picture, the same bytes."""
     paths = [stem.with_name(stem.name + end) for end in (".png", ".svg")]
     for path, metadata in zip(paths, ({}, {"Date": None}), strict=True):
-        with atomic(path) as file:
+        with atomic(path) as file, warnings.catch_warnings():
+            # The font has no emoji, and draws a box for each.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             kind = path.suffix[1:]
             figure.savefig(file, format=kind, dpi=160, metadata=metadata)
     return paths

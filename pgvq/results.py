@@ -63,6 +63,7 @@ from pgvq.files import (
     stands,
     write_json,
 )
+from pgvq.locations import as_path
 from pgvq.locking import LOCK
 from pgvq.places import check_inside, folder_name
 from pgvq.provenance import provenance as provenance  # part of what is offered here
@@ -141,12 +142,7 @@ def _labelled(table: pd.DataFrame, variant: Mapping[str, Any]) -> pd.DataFrame:
 
 def load(folder: str | os.PathLike[str]) -> Results:
     """Read a results folder. Raises `InputError` where it is absent or damaged."""
-    if not isinstance(folder, str | os.PathLike):
-        raise InputError(
-            f"load: {folder!r} must be the path of a results folder, such as "
-            "'results/pong'"
-        )
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     description = read_description(folder)
     names = [variant["name"] for variant in description["variants"]]
     tables = {
@@ -165,7 +161,7 @@ def create(
     Raises `InputError`, and overwrites nothing, when the folder already holds an
     experiment or anything else, is a file, or cannot be written.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     stamped = {"format_version": FORMAT_VERSION, "pgvq_version": version("pgvq")}
     described = checked_description(plain(stamped | dict(description)), str(folder))
     if isinstance(described.get("source"), dict):
@@ -235,7 +231,7 @@ def delete(folder: Path) -> None:
 
 def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read experiment.json. Raises `InputError` where that cannot be done."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     path = folder / "experiment.json"
     if not stands(folder):
         raise InputError(f"{folder} does not exist; {_nearest_folder(folder)}")
@@ -324,7 +320,7 @@ def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -
 
 def _variant_path(folder: str | os.PathLike[str], variant: str) -> Path:
     """A variant's folder; `InputError` for a name that would lead elsewhere."""
-    return Path(folder) / folder_name(variant, f"{folder}, variant")
+    return as_path(folder, "folder") / folder_name(variant, f"{folder}, variant")
 
 
 def _nearest_folder(folder: Path) -> str:

@@ -12,6 +12,7 @@ batch that has no folder are done by their tables alone (`pgvq.checkpoints`).
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ import pandas as pd
 
 from pgvq import checkpoints, devices, results
 from pgvq.batch_run import BatchRun, Stopped
+from pgvq.debugging import check_precision
 from pgvq.differences import check_untouched, differences, has_digest
 from pgvq.experiment import Experiment
 from pgvq.feasibility import check_programs
 from pgvq.interrupts import interruptible
 from pgvq.lane import Evaluation, Lane
+from pgvq.locations import as_path
 from pgvq.locking import locked
 from pgvq.progress import Reporter
 from pgvq.results import Results
@@ -76,10 +79,10 @@ def run(
         raise InputError(
             f"run: {type(experiment).__name__} is no experiment; give Experiment(...)"
         )
-    _check_out(out)
+    check_precision()
     if out is None:
         return Run(experiment, None, reporter).finish()
-    folder = Path(out)
+    folder = as_path(out, "out")
     results.check_place(folder)
     if fresh or not (folder / "experiment.json").exists():
         # Nothing is made, or deleted, for programs that cannot be built.
@@ -115,9 +118,8 @@ def train(
         out: results folder; None keeps everything in memory.
         reporter: told of progress; None is silent.
     """
-    _check_out(out)
     experiment = Experiment(
-        name="train" if out is None else Path(out).name,
+        name="train" if out is None else _name(out),
         algorithms=[algorithm],
         steps=steps,
         seeds=seeds,
@@ -127,17 +129,16 @@ def train(
     return run(experiment, out, reporter)
 
 
-def _check_out(out: Any) -> None:
-    if not isinstance(out, str | os.PathLike | None):
-        raise InputError(
-            f"out={out!r} must be the path of a folder, such as 'results/mine', or None"
-        )
-
-
 def _check_programs(experiment: Experiment, batches: list[list[Lane]]) -> None:
     """Raises `InputError` where a program cannot be built, or does not fit."""
     keys = experiment.programs.keys
     check_programs(batches, keys, experiment.games, experiment.game_steps)
+
+
+def _name(out: Any) -> str:
+    """An experiment's name from that of its folder, which may have any."""
+    name = os.path.basename(os.path.abspath(as_path(out, "out")))
+    return re.sub(r"[^\w .,=+@()\[\]-]", "-", name).lstrip(" .,=+@()[]-") or "train"
 
 
 class Run:

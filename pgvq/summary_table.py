@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pgvq.plain_text import literal, printable, say, visible
 from pgvq.results import Results
 from pgvq.score_meaning import difference_in_words, score_in, score_of_variant
 from pgvq.summary import duels, summarise
@@ -30,7 +31,9 @@ def print_summary(
         name.removeprefix("steps_to_") for name in frame if "steps_to_" in str(name)
     ]
     table = Table(
-        title=f"{results.description['title']}: final scores, {played(mode)}",
+        title=literal(
+            f"{visible(results.description['title'])}: final scores, {played(mode)}"
+        ),
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
@@ -42,11 +45,12 @@ def print_summary(
         table.add_column(name, justify="right", no_wrap=True)
     rows: list[dict[str, Any]] = frame.to_dict("records")
     for row in rows:
-        table.add_row(*_cells(row, bars))
-    console.print(table)
+        table.add_row(*map(literal, _cells(row, bars)))
     notes = [*_caption(results, frame, mode, bars), *_duels(results, mode)]
-    for line in [*notes, *warnings(frame)]:
-        console.print(line, style=None, highlight=False, markup=False)
+    with printable():
+        console.print(table)
+        for line in [*notes, *warnings(frame)]:
+            say(console, line)
 
 
 def _duels(results: Results, mode: str) -> list[str]:

@@ -104,9 +104,11 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     )
 
     def __post_init__(self) -> None:
+        self.check_types()
         check_environment(self.env, self.env_params)
         self.check_at_least("num_envs", 1)
         self.check_at_least("rollout_length", 1)
+        self.check_product(("num_envs", "rollout_length"), "steps are counted in int32")
         self.check_range("discount", 0.0, 1.0)
         self.check_range("learning_rate", 0.0, 10.0)
         self.check_range("final_learning_rate", 0.0, 1.0)

@@ -21,6 +21,7 @@ import optax
 from jax import Array
 
 from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.fields import WIDE, WIDEST
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
 from pgvq.losses import action_value, greedy_value, huber_error, squared_error
@@ -63,7 +64,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
         super().__post_init__()
         self.check_range("target_rate", 0.0, 1.0)
         self.check_at_least("target_period", 1)
-        self.check_at_least("quantiles", 0)
+        self.check_at_least("quantiles", 0, WIDEST, WIDE)
 
     @property
     def network(self) -> QNetwork:

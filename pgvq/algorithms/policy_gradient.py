@@ -14,6 +14,7 @@ from flax import linen as nn
 from jax import Array
 
 from pgvq.algorithms.base import Learner, RolloutAlgorithm, leaf, static
+from pgvq.algorithms.fields import WIDE, WIDEST
 from pgvq.networks import (
     ActorCritic,
     Critic,
@@ -45,7 +46,7 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         super().__post_init__()
         self.check_range("entropy_coef", 0.0, 10.0)
         self.check_range("max_grad_norm", 1e-6, 1e6)
-        self.check_at_least("memory_size", 0)
+        self.check_at_least("memory_size", 0, WIDEST, WIDE)
 
     @abc.abstractmethod
     def loss(self, params: Params, batch: Any) -> tuple[Array, Metrics]:

@@ -30,8 +30,6 @@ from pgvq.networks import Critic
 from pgvq.optimizers import descend
 from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
 
-NORMALIZATIONS = ("none", "batch", "minibatch")
-
 
 class Sample(NamedTuple):
     """What the updates learn from; axes `[T, n, ...]`, or `[1, B, ...]`."""
@@ -71,6 +69,8 @@ class PPO(PolicyGradient, kw_only=True):
         super().__post_init__()
         self.check_at_least("num_epochs", 1)
         self.check_at_least("num_minibatches", 1)
+        dealt = ("num_epochs", "num_envs", "rollout_length")
+        self.check_product(dealt, "their order is drawn at once")
         self.check_range("clip", 1e-6, 1e6)
         self.check_range("lambda_", 0.0, 1.0)
         self.check_range("value_coef", 0.0, 100.0)
@@ -81,11 +81,6 @@ class PPO(PolicyGradient, kw_only=True):
         self._check_normalize()
 
     def _check_normalize(self) -> None:
-        if self.normalize not in NORMALIZATIONS:
-            raise InputError(
-                f"PPO: normalize={self.normalize!r} is not one of "
-                + ", ".join(repr(name) for name in NORMALIZATIONS)
-            )
         parts = self.num_minibatches if self.normalize == "minibatch" else 1
         if self.normalize != "none" and self.steps_per_iteration == parts:
             raise InputError(

@@ -35,7 +35,7 @@ from pgvq.losses import (
 )
 from pgvq.networks import Critic
 from pgvq.returns import has_ended, lambda_returns
-from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
+from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 BASELINES = ("none", "running mean", "value network")
 KEPT = 0.8  # of the running statistics, from one rollout to the next
@@ -113,11 +113,6 @@ class REINFORCE(PolicyGradient, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_range("value_coef", 0.0, 100.0)
-        if self.baseline not in BASELINES:
-            raise InputError(
-                f"REINFORCE: baseline={self.baseline!r} is not one of "
-                + ", ".join(repr(name) for name in BASELINES)
-            )
 
     @property
     def critic(self) -> Critic:

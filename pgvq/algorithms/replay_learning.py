@@ -6,7 +6,6 @@ the uniform steps before learning starts.
 """
 
 import abc
-import math
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -91,6 +90,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         self.check_range("importance_exponent", 0.0, 1.0)
         for field in ("batch_size", "warmup_steps", "n_step"):
             self.check_at_least(field, 1)
+        self.check_range("replay_ratio", 0.0, 1e6)
         self.check_at_least("capacity", self.steps_per_iteration)
         if self.n_step > self.warmup_length:
             raise InputError(
@@ -100,18 +100,17 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
                 f"use warmup_steps={self.n_step * self.num_envs}"
             )
         wanted = self.replay_ratio * self.steps_per_iteration
-        if (
-            not math.isfinite(wanted)
-            or wanted < 1
-            or abs(wanted - round(wanted)) > 1e-6
-        ):
-            best = max(1, round(wanted)) if math.isfinite(wanted) else 1
+        if wanted < 1 or abs(wanted - round(wanted)) > 1e-6:
+            best = max(1, round(wanted))
             raise InputError(
                 f"{type(self).__name__}: replay_ratio={self.replay_ratio:g} times "
                 f"num_envs * rollout_length = {self.num_envs} * {self.rollout_length} "
                 f"is {wanted:g} updates per iteration, not a whole number of at least "
                 f"1; use replay_ratio={best}/{self.steps_per_iteration}"
             )
+        self.check_product(
+            ("updates_per_iteration", "batch_size"), "they are drawn at once"
+        )
 
     @property
     def updates_per_iteration(self) -> int:

@@ -65,11 +65,6 @@ class Tabular(RolloutAlgorithm, kw_only=True):
                 "Tabular: preprocess=True would turn the numbers of states, by which a "
                 "table is indexed, into vectors; leave it False"
             )
-        if self.rule not in RULES:
-            raise InputError(
-                f"Tabular: rule={self.rule!r} is not one of "
-                + ", ".join(repr(name) for name in RULES)
-            )
 
     @property
     def updates_per_iteration(self) -> int:

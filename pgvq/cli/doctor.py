@@ -18,8 +18,8 @@ from rich.text import Text
 
 from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
-from pgvq.cli.listing import algorithm_class, say
-from pgvq.cli.loading import load_module
+from pgvq.cli.listing import algorithm_class
+from pgvq.cli.loading import fault, load_module
 from pgvq.doctor import (
     CHECKS,
     ENVIRONMENT_CHECKS,
@@ -34,6 +34,7 @@ from pgvq.envs.checks import check_choice
 from pgvq.envs.contract import is_environment
 from pgvq.experiment import check_algorithm
 from pgvq.files import one_line
+from pgvq.plain_text import literal, say
 from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError
 
@@ -170,12 +171,13 @@ def made(found: Any, changes: dict[str, Any]) -> Any:
         algorithm = found(**changes)
     except InputError as error:
         raise InputError(f"the defaults of {name} do not fit: {error}") from error
-    except Exception as error:  # whatever a user's own constructor raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's own constructor does
         raise InputError(
             f"{name}({', '.join(changes)}) cannot be made "
-            f"({type(error).__name__}: {one_line(error)}); derive it from "
-            "RolloutAlgorithm, write every abstract method and give every field a "
-            "default"
+            f"({fault(error)}); derive it from RolloutAlgorithm, write every abstract "
+            "method and give every field a default"
         ) from error
     check_algorithm(name, algorithm)
     return algorithm
@@ -184,7 +186,7 @@ def made(found: Any, changes: dict[str, Any]) -> Any:
 def tell(finding: Finding, console: Console) -> None:
     """Prints a finding; of one that failed also why it matters and what to do."""
     outcome = Text(f"{finding.outcome:<{INDENT}}", STYLES[finding.outcome])
-    console.print(outcome + Text(finding.title), highlight=False, soft_wrap=True)
+    console.print(outcome + literal(finding.title), highlight=False, soft_wrap=True)
     lines = [finding.found]
     if finding.outcome == "failed":
         lines = [
@@ -194,7 +196,7 @@ def tell(finding: Finding, console: Console) -> None:
         ]
     for line in lines:
         style = "" if finding.outcome == "failed" else "dim"
-        text = Padding(Text(line, style), (0, 0, 0, INDENT), expand=False)
+        text = Padding(literal(line, style), (0, 0, 0, INDENT), expand=False)
         console.print(text, highlight=False)
 
 
@@ -214,10 +216,12 @@ def _module(place: str) -> types.ModuleType:
         sys.path.insert(0, "")  # as `python -m` looks beside where one stands
     try:
         return importlib.import_module(place)
-    except Exception as error:  # whatever a user's own module does when imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's own module does
         raise InputError(
-            f"{place} cannot be imported ({type(error).__name__}: {one_line(error)}); "
-            "give a file, FILE.py:CLASS, or a module that Python finds"
+            f"{place} cannot be imported ({fault(error)}); give a file, FILE.py:CLASS, "
+            "or a module that Python finds"
         ) from error
 
 

@@ -15,6 +15,8 @@ from pgvq.cli.overrides import override
 from pgvq.cli.studying import run_study
 from pgvq.experiment import Experiment
 from pgvq.interrupts import INTERRUPTED
+from pgvq.locations import as_path
+from pgvq.plain_text import say, visible
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
 from pgvq.runner import Interrupted, run
@@ -95,15 +97,16 @@ def run_experiment(
     chosen = loaded.experiments
     if only is not None:
         chosen = [select(chosen, only, file)]
+    place = None if out is None else as_path(out, "--out")
     # All are checked before the first is trained.
     experiments = [changed(each, changes, settings) for each in chosen]
     source = {"text": loaded.text, "changes": changes, "set": list(settings)}
     again = command(file, changes, settings, out, only)
     for experiment in experiments:
         if len(loaded.experiments) == 1:
-            folder = Path(out or Path("results", experiment.name))
+            folder = place or Path("results", experiment.name)
         else:
-            folder = Path(out or Path("results", Path(file).stem)) / experiment.name
+            folder = (place or Path("results", Path(file).stem)) / experiment.name
         if status := train(experiment, folder, source, fresh, again, console):
             return status
     return 0
@@ -118,17 +121,17 @@ def train(
     console: Console,
 ) -> int:
     """One experiment into its folder; `again` is the command that would go on."""
-    console.print(header(experiment), markup=False, highlight=False)
+    say(console, header(experiment))
     reporter = reporter_for(console)
     try:
         with reporter:
             results = run(experiment, folder, reporter, fresh=fresh, source=source)
     except KeyboardInterrupt as stop:
         said = str(stop) or f"stopped at once; {folder} holds all up to its checkpoint"
-        console.print(f"\n{said}:", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"\n{said}:", wrap=False)
         if isinstance(stop, Interrupted) and len(stop.results.evaluations):
             plotting.plot(stop.results)
-        console.print(f"    {again}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"    {again}", wrap=False)
         return INTERRUPTED
     show(results, folder, console)
     return 0
@@ -150,7 +153,7 @@ def header(experiment: Experiment) -> str:
     count = f"{len(variants)} algorithm{'s' if len(variants) > 1 else ''}"
     budget = f"{experiment.steps:,.0f} agent steps each"
     lines = [
-        experiment.title or experiment.name,
+        visible(experiment.title or experiment.name),
         f"{count}, {many}, {budget}; {devices.describe()}",
     ]
     rounded = {
@@ -196,7 +199,7 @@ def show(results: Results, folder: Path, console: Console) -> None:
         watch = ["pgvq", "watch", str(folder), "--algorithm", of_pong[0]]
         lines.append(f"watch it play: {shlex.join(watch)} --seed 0 --out rally.gif")
     lines.append(f"draw it again: {shlex.join(['pgvq', 'plot', str(folder)])}")
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    say(console, "\n".join(lines), wrap=False)
 
 
 def command(

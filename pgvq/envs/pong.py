@@ -16,10 +16,13 @@ from gymnax.environments import environment, spaces
 from jax import Array
 
 from pgvq.envs.checks import (
+    MAX_FRAME_SKIP,
+    WHOLE_GAME,
     check_action,
     check_choice,
     check_integer,
     check_probability,
+    settle,
 )
 from pgvq.envs.pong_features import OBSERVATIONS, Observation
 from pgvq.envs.pong_rewards import REWARDS, Played, check_reward
@@ -32,6 +35,7 @@ from pgvq.envs.pong_rules import (
     start_court,
 )
 from pgvq.envs.pong_state import PongState, pack, run_frames, unpack
+from pgvq.scalars import as_int, shown
 from pgvq.types import InputError, Key, PyTree
 
 EPISODES = ("point", "game")
@@ -105,23 +109,37 @@ class Pong(environment.Environment[PongState, PongParams]):
     max_agent_steps: int | None = None
 
     def __post_init__(self) -> None:
-        check_choice("episode", self.episode, EPISODES)
-        check_choice("observation", self.observation, tuple(OBSERVATIONS))
-        check_integer("frame_skip", self.frame_skip, 1)
-        check_reward(self.reward, self.episode, self.frame_skip)
-        if self.max_agent_steps is not None:
-            check_integer("max_agent_steps", self.max_agent_steps, 1)
         ends = "Atari's own game ends at 21 and counts no further"
-        check_integer("points_to_win", self.points_to_win, 1, MAX_POINTS, ends)
         serve = f"the first serve comes {FIRST_WAIT} frames after a reset"
         starts = f"{serve}, and ALE's users start within 30"
-        check_integer("noop_max", self.noop_max, 0, 30, starts)
-        check_probability("repeat_action_probability", self.repeat_action_probability)
-        if self.num_actions not in (3, 6):
+        if as_int(self.num_actions) not in (3, 6):
             raise InputError(
-                f"num_actions={self.num_actions} is not an action set of Pong: use 6 "
-                "(ALE's minimal set) or 3 (without FIRE)"
+                f"num_actions={shown(self.num_actions)} is not an action set of Pong: "
+                "use 6 (ALE's minimal set) or 3 (without FIRE)"
             )
+        settle(
+            self,
+            episode=check_choice("episode", self.episode, EPISODES),
+            observation=check_choice(
+                "observation", self.observation, tuple(OBSERVATIONS)
+            ),
+            frame_skip=check_integer(
+                "frame_skip", self.frame_skip, 1, MAX_FRAME_SKIP, WHOLE_GAME
+            ),
+            max_agent_steps=self.max_agent_steps
+            if self.max_agent_steps is None
+            else check_integer("max_agent_steps", self.max_agent_steps, 1),
+            points_to_win=check_integer(
+                "points_to_win", self.points_to_win, 1, MAX_POINTS, ends
+            ),
+            noop_max=check_integer("noop_max", self.noop_max, 0, 30, starts),
+            repeat_action_probability=check_probability(
+                "repeat_action_probability", self.repeat_action_probability
+            ),
+            num_actions=as_int(self.num_actions),
+        )
+        reward = check_reward(self.reward, self.episode, self.frame_skip)
+        settle(self, reward=reward)
 
     def __repr__(self) -> str:
         """Only what differs from the defaults."""

@@ -17,6 +17,7 @@ from pgvq.envs.own import own_environment
 from pgvq.envs.pong import Pong
 from pgvq.envs.smooth_pong import SmoothPong
 from pgvq.plugins import ENVIRONMENT_PLUGINS, plugins
+from pgvq.scalars import shown
 from pgvq.types import InputError
 
 PONG_ID = "Pong-Atari"
@@ -56,6 +57,11 @@ def make(name: str, **settings: Any) -> tuple[Environment, Any]:
         InputError: there is none of that name, a setting is unknown, it cannot be
             made, it is no gymnax environment, or its actions are not discrete.
     """
+    if not isinstance(name, str):
+        raise InputError(
+            f"make({shown(name)}) needs the name of an environment as a text, such as "
+            'make("CartPole-v1"); an environment itself is given as `env`'
+        )
     env = _construct(name, _find(name), settings)
     return env, _checked_params(name, env)
 
@@ -88,9 +94,13 @@ def _find(name: str) -> Callable[..., Any]:
         return offered[name]()
     known = [*registration.registered_envs, *offered]
     close = get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"one of {known}"
+    hint = (
+        f"did you mean {' or '.join(close)}?"
+        if close
+        else f"there are {', '.join(known)}."
+    )
     raise InputError(
-        f"there is no environment named {name!r}: {hint} (One of your own is "
+        f"there is no environment named {shown(name)}: {hint} (One of your own is "
         "package.module:MyEnv.)"
     )
 
@@ -102,7 +112,10 @@ def _construct(
         env = factory(**settings)
     except InputError:
         raise
-    except Exception as error:  # whatever a constructor does: downloads, for example
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever a constructor does: downloads, for example
         said = f"{type(error).__name__}: {error}"
         if settings and isinstance(error, TypeError):
             raise InputError(

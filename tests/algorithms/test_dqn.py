@@ -247,7 +247,7 @@ def test_replayed_transitions_are_true(averaging):
     [
         ({"replay_ratio": 1 / 64}, "use replay_ratio=1/32"),
         ({"replay_ratio": 0.1}, "use replay_ratio=3/32"),
-        ({"replay_ratio": float("nan")}, "use replay_ratio=1/32"),
+        ({"replay_ratio": float("nan")}, "replay_ratio=nan must be a finite number"),
         ({"capacity": 31}, "capacity=31 must be a whole number of at least 32"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"target_period": 0}, "target_period=0"),
