@@ -497,11 +497,11 @@ def test_what_cannot_be_built_leaves_no_folder(tmp_path):
 
 @pytest.mark.parametrize("out", [5, object(), ["x"]])
 def test_a_place_that_is_no_path_is_refused(out):
-    with pytest.raises(InputError, match="must be the path of a"):
+    with pytest.raises(InputError, match="is no path; give a text"):
         run(tiny(), out)
-    with pytest.raises(InputError, match="must be the path of a"):
+    with pytest.raises(InputError, match="is no path; give a text"):
         train(dqn(), steps=224, out=out)
-    with pytest.raises(InputError, match="must be the path of a"):
+    with pytest.raises(InputError, match="is no path; give a text"):
         results.load(out)
 
 
