@@ -45,19 +45,20 @@ def in_thread(work: Callable[[], T]) -> T:
     """
     outcome: list[T] = []
     errors: list[BaseException] = []
+    over = threading.Event()
 
     def run() -> None:
         try:
             outcome.append(work())
         except BaseException as error:
             errors.append(error)
+        over.set()
 
-    thread = threading.Thread(target=run, name="pgvq-files")
-    thread.start()
+    threading.Thread(target=run, name="pgvq-files").start()
     try:
-        thread.join()
+        over.wait()  # not `join`: interrupted, it takes the thread for ended
     except BaseException:
-        thread.join()
+        over.wait()
         raise
     if errors:
         raise errors[0]
