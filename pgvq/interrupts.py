@@ -54,11 +54,13 @@ def in_thread(work: Callable[[], T]) -> T:
             errors.append(error)
         over.set()
 
-    threading.Thread(target=run, name="pgvq-files").start()
+    thread = threading.Thread(target=run, name="pgvq-files")
     try:
+        thread.start()
         over.wait()  # not `join`: interrupted, it takes the thread for ended
-    except BaseException:
-        over.wait()
+    except KeyboardInterrupt:
+        if thread.ident is not None:  # it runs, or has run
+            over.wait()
         raise
     if errors:
         raise errors[0]

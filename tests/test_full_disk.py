@@ -141,7 +141,7 @@ import os, sys
 from pgvq.cli import main, new, plot, run, studying, watching
 os.chdir(sys.argv[1])
 main(["plot", "nothing"])  # whatever is imported on the way
-main(["new", "other.py"])
+main(["new", "mine.py"])
 print("now")
 os.setgroups([])
 os.seteuid(12345)  # what root may do depends on no permissions
