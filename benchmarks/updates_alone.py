@@ -10,7 +10,6 @@ A new algorithm is a line in `UPDATES`, or in `WITHOUT` if there is nothing to c
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 from pgvq.algorithms import (
@@ -85,11 +84,12 @@ def descended(params: Any, opt_state: Any, grads: Any) -> tuple[Any, Any]:
 
 def lived(algorithm: Any, state: Any) -> Transition:
     """A rollout `[T, N, ...]` as the next iteration would collect it."""
-    behave = partial(algorithm.behave, state.learner, greedy=False)
+    behave = algorithm.behaviour(state.learner)
     world, length = state.world, algorithm.rollout_length
-    return rollout(
+    batch = rollout(
         algorithm.env, algorithm.params, behave, world, jax.random.key(0), length
     )[1]
+    return batch if algorithm.keeps_shown else algorithm.encoded(batch)
 
 
 def first_minibatch(rows: Any, count: int, num_minibatches: int, axis: int) -> Any:

@@ -21,9 +21,10 @@ from pgvq.algorithms import (
     Tabular,
 )
 from pgvq.envs import Pong, SmoothPong, make
-from pgvq.experiment import Experiment, sweep
+from pgvq.experiment import Experiment
 from pgvq.results import Results, load
 from pgvq.runner import run, train
+from pgvq.sweeping import sweep
 
 __version__ = "0.1.0"
 

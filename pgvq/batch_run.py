@@ -46,7 +46,8 @@ class BatchRun:
             self.store = checkpoints.Batch(run.folder, names)
         experiment = run.experiment
         self.points = experiment.points(self.algorithm)
-        self.programs = Lanes(lanes, experiment.games, experiment.max_game_steps)
+        max_steps = experiment.game_steps(self.algorithm)
+        self.programs = Lanes(lanes, experiment.games, max_steps)
         self.iteration = 0
         self.train_seconds = self.evaluation_seconds = 0.0
         self.session = results.provenance() | {"seeds": [lane.seed for lane in lanes]}

@@ -12,7 +12,8 @@ from pgvq.types import InputError
 class Curves(NamedTuple):
     """One variant's learning curves in one mode; P are its evaluation points.
 
-    NaN where a seed has not got so far. A seed is `complete` when it went as far as
+    NaN where a seed has not got so far, and where its score is NaN: of a complete seed,
+    always the latter. A seed is `complete` when it went as far as
     the furthest of its variant, `finished` when that is also the whole budget: only
     complete seeds enter a curve over seeds, so that it is one set of runs from end to
     end, and only finished ones a final score.
@@ -55,7 +56,8 @@ def curves(results: Results, variant: dict[str, Any], mode: str) -> Curves:
 
     def mean(column: str) -> NDArray[np.float64]:
         total = np.zeros_like(count)
-        np.add.at(total, (at_seed, at_step), rows[column].to_numpy(np.float64))
+        with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, and kept
+            np.add.at(total, (at_seed, at_step), rows[column].to_numpy(np.float64))
         return total / np.where(count > 0, count, np.nan)
 
     training = results.training

@@ -12,53 +12,31 @@ seeds. `pgvq.runner.run` trains it.
 """
 
 import dataclasses
-import difflib
-import itertools
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, cast
 
-import jax
+import numpy as np
 
+from pgvq import bounds
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
-from pgvq.envs import Pong
+from pgvq.bounds import MAX_STEPS
+from pgvq.envs.contract import check_environment
+from pgvq.identity import Describer, Description, digest
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
+from pgvq.paths import in_short
+from pgvq.places import folder_name_problem
+from pgvq.programs import Programs
+from pgvq.score_meaning import (
+    common_environment,
+    common_score,
+    described_environment,
+    game_steps,
+    score_of,
+)
 from pgvq.types import InputError
-
-RANDOM_PLAY = -20.3  # mean score of uniform actions in Atari's Pong, over 2,048 games
-MAX_STEPS = 2**31 - 1  # counters are int32
-
-
-def sweep(algorithm: Any, **values: Iterable[Any]) -> dict[str, Any]:
-    """The grid of an algorithm over values of its fields: name to algorithm.
-
-    Values of float fields train as lanes of one program, values of other fields as one
-    program each.
-
-    Raises:
-        InputError: a field is unknown, or a list of values is empty or one value.
-    """
-    for field, options in values.items():
-        check_field(algorithm, field)
-        if isinstance(options, str) or not isinstance(options, Iterable):
-            raise InputError(
-                f"sweep: {field}={options!r} must be a list of values; use "
-                f"[{options!r}]"
-            )
-    grid = [dict(zip(values, point, strict=True)) for point in _product(values)]
-    if not grid:
-        raise InputError(
-            "sweep: a field has an empty list of values; give at least one"
-        )
-    kind = algorithm_name(algorithm)
-    return {
-        " ".join([kind, *(f"{k}={_short(v)}" for k, v in point.items())]): (
-            algorithm.replace(**point)
-        )
-        for point in grid
-    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,29 +53,29 @@ class Experiment:
     seeds: int = 5  # runs per algorithm: seeds 0 .. seeds - 1
     evaluations: int = 20  # evaluation points after the one before learning
     games: int = 10  # complete games per seed, evaluation point and mode
-    max_game_steps: int = 27_000  # agent steps after which a game counts as truncated
+    # Agent steps after which a game of an evaluation counts as truncated. None: what
+    # the environment says, in Pong 108,000 frames, and else 27,000.
+    max_game_steps: int | None = None
     title: str = ""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\w[\w .,=+@()\[\]-]*", self.name):
-            raise InputError(
-                f"name={self.name!r} cannot be a folder; use letters, digits and "
-                "_ - . , = + @ ( ) [ ]"
-            )
+        if fault := folder_name_problem(self.name):
+            raise InputError(f"name={self.name!r:.60} cannot be a folder; {fault}")
+        if not isinstance(self.title, str):
+            raise InputError(f"title={self.title!r} must be a text")
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
-            value = getattr(self, field)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(
-                    f"{field}={value!r} must be a whole number, at least 1"
-                )
+            if field == "max_game_steps" and self.max_game_steps is None:
+                continue
+            number = bounds.whole_number(field, getattr(self, field))
+            object.__setattr__(self, field, number)
         object.__setattr__(self, "algorithms", named(self.algorithms))
-        if not isinstance(self.steps, int | float) or not 0 < self.steps <= MAX_STEPS:
-            raise InputError(
-                f"steps={self.steps!r} must be a number of agent steps between 1 and "
-                f"{MAX_STEPS} (counters are int32)"
-            )
-        for name, algorithm in self.variants.items():
+        object.__setattr__(self, "steps", _checked_steps(self.steps))
+        bounds.check_tables(
+            self.seeds, self.evaluations, self.games, len(self.algorithms)
+        )
+        for name, algorithm in cast(Any, self.algorithms).items():
             check_algorithm(name, algorithm)
+        for name, algorithm in self.variants.items():
             least = algorithm.initial_steps + algorithm.steps_per_iteration
             if self.steps < least:
                 raise InputError(
@@ -105,15 +83,14 @@ class Experiment:
                     f"first update, {least} agent steps; give more, or make its "
                     "num_envs, rollout_length or warmup_steps smaller"
                 )
+        self.identity()  # what cannot be described is an error here and now
 
-    @property
+    @cached_property
     def variants(self) -> dict[str, Algorithm]:
         """The algorithms by name, with schedules laid out over the budget."""
         return {
-            name: algorithm.replace(budget=float(self.steps))
-            if isinstance(algorithm, RolloutAlgorithm)
-            else algorithm
-            for name, algorithm in named(self.algorithms).items()
+            name: _resolved(algorithm, float(self.steps))
+            for name, algorithm in cast(Any, self.algorithms).items()
         }
 
     def replace(self, **changes: Any) -> "Experiment":
@@ -134,24 +111,46 @@ class Experiment:
         """Agent steps of one lane after so many iterations, exactly."""
         return algorithm.initial_steps + iteration * algorithm.steps_per_iteration
 
+    def game_steps(self, algorithm: Algorithm) -> int:
+        """Agent steps after which a game of its evaluation counts as truncated."""
+        if self.max_game_steps is not None:
+            return self.max_game_steps
+        return game_steps(algorithm)
+
     def executed_steps(self, algorithm: Algorithm) -> int:
         """Agent steps that the budget comes to in whole iterations."""
         return self.steps_at(algorithm, self.points(algorithm)[-1])
 
+    @cached_property
+    def programs(self) -> Programs:
+        """Which variants train in one program."""
+        return Programs(self.variants)
+
     def batches(self, wanted: Iterable[tuple[str, int]]) -> list[list[Lane]]:
         """Lanes for `wanted` variants and seeds, by what trains in one program."""
-        groups: dict[Any, list[Lane]] = {}
-        variants = self.variants
-        for name, seed in wanted:
-            structure = jax.tree.structure(variants[name])
-            groups.setdefault(structure, []).append(Lane(name, variants[name], seed))
-        return list(groups.values())
+        return self.programs.batches(wanted)
+
+    def identity(self) -> tuple[dict[str, Description], dict[str, str]]:
+        """Complete descriptions of the variants; digests of the user's own modules.
+
+        Raises:
+            InputError: a part of a variant cannot be described.
+        """
+        describer = Describer()
+        variants = {
+            name: describer.describe(algorithm, name)
+            for name, algorithm in self.variants.items()
+        }
+        return variants, describer.sources()
 
     def describe(self) -> dict[str, Any]:
         """Everything resolved, as `experiment.json` keeps it; seeds are no part."""
+        described, sources = self.identity()
         variants = self.variants
-        first = next(iter(variants.values()))
-        return {
+        environments = {n: described_environment(a) for n, a in variants.items()}
+        caps = {name: self.game_steps(a) for name, a in variants.items()}
+        scores = {name: score_of(a, caps[name]) for name, a in variants.items()}
+        made = {
             "name": self.name,
             "title": self.title or self.name,
             "budget_agent_steps": int(self.steps),
@@ -160,60 +159,122 @@ class Experiment:
                     "name": name,
                     "algorithm": type(algorithm).__name__,
                     "family": algorithm.family,
-                    "fields": describe_fields(
-                        {
-                            field.name: getattr(algorithm, field.name)
-                            for field in dataclasses.fields(cast(Any, algorithm))
-                        }
-                    ),
+                    **described[name],
+                    "environment": environments[name],
+                    "score": scores[name],
                 }
-                for name, algorithm in variants.items()
+                for name, algorithm in self.variants.items()
             ],
-            "environment": {"name": first.env.name, "repr": describe_value(first.env)},
+            "environment": common_environment(environments.values()),
             "evaluation": {
                 "points": self.evaluations,
                 "games": self.games,
                 "modes": list(MODES),
-                "max_game_steps": self.max_game_steps,
+                "max_game_steps": max(caps.values()),
             },
-            "score": _score(first.env),
+            "score": common_score(scores.values()),
+            "sources": sources,
         }
+        if self.steps != int(self.steps):
+            made["evaluation"]["budget"] = float(self.steps)
+        return made | {"digest": configuration_digest(made)}
+
+
+# What decides whether two descriptions are of one experiment.
+CONFIGURATION = ("name", "budget_agent_steps", "variants", "evaluation", "sources")
+FOR_PEOPLE = ("environment", "score")  # of a variant: follows from the rest
+
+
+def configuration_digest(description: Mapping[str, Any]) -> str:
+    """The digest of what an experiment is, without its title and what follows."""
+    parts = {name: description.get(name) for name in CONFIGURATION}
+    parts["variants"] = [
+        {name: value for name, value in variant.items() if name not in FOR_PEOPLE}
+        for variant in description.get("variants") or []
+    ]
+    return digest(parts)
+
+
+def _checked_steps(steps: Any) -> int | float:
+    number = bounds.plain_number(steps)
+    real = isinstance(number, int | float) and not isinstance(number, bool)
+    if not real or not 0 < number <= MAX_STEPS:
+        raise InputError(
+            f"steps={in_short(steps)} must be a number of agent steps between 1 and "
+            f"{MAX_STEPS} (counters are int32)"
+            if real
+            else f"steps={steps!r} must be a number of agent steps, such as 2e6"
+        )
+    return number
+
+
+def _resolved(algorithm: Any, budget: float) -> Any:
+    """An algorithm with its schedules laid out over a budget, and floats as floats."""
+    changes = {
+        field.name: float(value)
+        for field in dataclasses.fields(algorithm)
+        if is_sweepable(field)
+        and (isinstance(value := getattr(algorithm, field.name), int))
+        and not isinstance(value, bool)
+    }
+    if isinstance(algorithm, RolloutAlgorithm):
+        changes["budget"] = budget
+    return dataclasses.replace(algorithm, **changes) if changes else algorithm
 
 
 def named(algorithms: Any) -> dict[str, Algorithm]:
     """Algorithms by name, from a mapping or a list of algorithms and mappings.
 
     Raises:
-        InputError: there are none, or two of one name.
+        InputError: there are none, two have one name, or a name cannot be a folder.
     """
     if isinstance(algorithms, Mapping):
         pairs = list(algorithms.items())
-    elif isinstance(algorithms, Sequence) and not isinstance(algorithms, str):
-        parts = [
-            a if isinstance(a, Mapping) else {algorithm_name(a): a} for a in algorithms
-        ]
+    elif isinstance(algorithms, Sequence) and not isinstance(algorithms, str | bytes):
+        parts = [_named_part(part) for part in algorithms]
         pairs = [pair for part in parts for pair in part.items()]
     else:
         raise InputError(
-            f"algorithms={algorithms!r} must be a list of algorithms such as "
+            f"algorithms={in_short(algorithms)} must be a list of algorithms such as "
             "[REINFORCE(), DQN()], or a dict from names to algorithms"
         )
     if not pairs:
         raise InputError("an experiment needs at least one algorithm")
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if fault := folder_name_problem(name):
+            raise InputError(
+                f"the variant name {name!r:.60} cannot be a folder; {fault}"
+            )
+        if name.lower() in seen:
             raise InputError(
                 f"two algorithms are called {name!r}; give a dict from names to "
                 "algorithms to tell them apart"
             )
+        seen.add(name.lower())
     return dict(pairs)
+
+
+def _named_part(part: Any) -> Mapping[str, Algorithm]:
+    """One element of a list of algorithms, with its name."""
+    if isinstance(part, Mapping):
+        return part
+    if isinstance(part, str):
+        raise InputError(
+            f"algorithms holds the text {part!r:.60} where an algorithm should be; "
+            "give algorithms such as DQN(), and what sweep returns without a star: "
+            "algorithms=[sweep(...)]"
+        )
+    known = isinstance(part, type) or dataclasses.is_dataclass(part)
+    check_algorithm(algorithm_name(part) if known else in_short(part), part)
+    return {algorithm_name(part): cast(Algorithm, part)}
 
 
 def check_algorithm(name: str, algorithm: Any) -> None:
     """Raises `InputError` unless this can be trained."""
     if isinstance(algorithm, type):
-        raise InputError(f"{name} is a class; make an algorithm of it: {name}()")
+        made = algorithm.__name__
+        raise InputError(f"{name} is a class; make an algorithm of it: {made}()")
     if not isinstance(algorithm, Algorithm):
         raise InputError(
             f"{name} is no algorithm: {type(algorithm).__name__} lacks one of "
@@ -225,66 +286,33 @@ def check_algorithm(name: str, algorithm: Any) -> None:
             f"{name}: {type(algorithm).__name__} is no pytree dataclass; derive it "
             "from RolloutAlgorithm or flax.struct.PyTreeNode"
         )
+    try:
+        check_environment(algorithm.env, algorithm.env_params, strict=True)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
     check_actions(name, algorithm)
     for field in dataclasses.fields(algorithm):
         value = getattr(algorithm, field.name)
-        number = isinstance(value, int | float) and math.isfinite(value)
+        number = isinstance(value, int | float | np.number) and math.isfinite(value)
         if is_sweepable(field) and not number:
             raise InputError(
                 f"{name}: {field.name}={value!r} is not a finite number; give one"
             )
+        if not field.metadata.get("pytree_node", True):
+            _check_hashable(f"{name}: {field.name}", value)
+
+
+def _check_hashable(where: str, value: Any) -> None:
+    try:
+        hash(value)
+    except TypeError as error:
+        raise InputError(
+            f"{where}={in_short(value)} cannot be part of a compiled program, because "
+            "it has no hash; use tuples for lists, and dataclass(eq=False) for an "
+            "environment that holds arrays"
+        ) from error
 
 
 def is_sweepable(field: Any) -> bool:
     """Whether values of this dataclass field train as lanes of one program."""
     return field.metadata.get("pytree_node", True) and field.type in (float, "float")
-
-
-def check_field(algorithm: Any, field: str) -> None:
-    """Raises `InputError` with the nearest name unless the algorithm has the field."""
-    fields = [f.name for f in dataclasses.fields(algorithm)]
-    if field not in fields:
-        close = difflib.get_close_matches(field, fields, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(fields)}"
-        raise InputError(f"{type(algorithm).__name__} has no field {field!r}: {hint}")
-
-
-def _product(values: Mapping[str, Iterable[Any]]) -> Iterable[tuple[Any, ...]]:
-    return itertools.product(*[list(options) for options in values.values()])
-
-
-def _short(value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return "".join(c if c.isalnum() or c in "_.,=+@()[]-" else "-" for c in text)
-
-
-def describe_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of fields as a description has them: plain, or one line each."""
-    plain = (bool, int, float, str, type(None))
-    return {
-        name: value if isinstance(value, plain) else describe_value(value)
-        for name, value in values.items()
-    }
-
-
-def describe_value(value: Any) -> str:
-    """One line on a network or an environment, the same in every process.
-
-    An object that does not say what it is made of is described by its attributes.
-    """
-    if type(value).__repr__ is object.__repr__:
-        made = (f"{name}={part!r}" for name, part in sorted(vars(value).items()))
-        value = f"{type(value).__name__}({', '.join(made)})"
-        return re.sub(r" at 0x[0-9a-f]+", "", " ".join(value.split()))
-    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
-
-
-def _score(env: Any) -> dict[str, Any]:
-    if isinstance(env, Pong) and env.points_to_win == 21:
-        return {
-            "label": "score (points won minus points lost, per game)",
-            "random": RANDOM_PLAY,
-            "parity": 0.0,
-            "perfect": 21.0,
-        }
-    return {"label": "return", "random": None, "parity": None, "perfect": None}

@@ -10,10 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pgvq.algorithms.base import Algorithm, act_with_memory, initial_memory
+from pgvq.algorithms.base import (
+    Algorithm,
+    act_with_memory,
+    initial_memory,
+    is_finite,
+)
 from pgvq.envs import evaluation_env
 from pgvq.rollout import Games, play
-from pgvq.types import Key, Metrics, PyTree
+from pgvq.types import Key, PyTree, Ratio
 
 MODES = ("greedy", "explore")
 
@@ -29,21 +34,30 @@ class Lane(NamedTuple):
     seed: int
 
 
+class Mean(NamedTuple):
+    """A mean in the making, of any number of values; leaves `[L]`.
+
+    Small values are not lost in a large total: `rounded_off` is what float32 cannot
+    hold of it. The mean is `(total + rounded_off) / number`.
+    """
+
+    total: Array  # float32
+    rounded_off: Array  # float32
+    number: Array  # int32
+
+
 class Progress(NamedTuple):
     """All that changes while lanes train; a checkpoint holds exactly this."""
 
     state: Any  # the algorithms' states, leaves [L, ...]
-    sums: (
-        Metrics  # [L] each: sum since the last evaluation of the values that are known
-    )
-    counts: Metrics  # [L] each: how many were known
+    metrics: dict[str, Mean]  # since the last evaluation, of the values that are known
 
 
 class Evaluation(NamedTuple):
     """Games of all lanes at one point of training."""
 
     games: dict[str, Games]  # by mode, leaves [L, G]
-    diverged: np.ndarray  # [L] bool: the state is no longer finite
+    diverged: np.ndarray  # [L] bool: what is learnt is no longer finite
 
 
 def seed_key(seed: Array, purpose: int) -> Key:
@@ -54,27 +68,53 @@ def seed_key(seed: Array, purpose: int) -> Key:
 def init_lane(algorithm: Algorithm, seed: Array) -> Progress:
     """A lane at its beginning, after its initial steps."""
     state = algorithm.init(seed_key(seed, TRAINING))
-    _, metrics = jax.eval_shape(algorithm.iterate, state)
-    zeros = {name: jnp.zeros(()) for name in metrics}
-    return Progress(state, zeros, jax.tree.map(jnp.copy, zeros))
+    with jax.disable_jit(False):  # which would run through every loop
+        _, metrics = jax.eval_shape(algorithm.iterate, state)
+    return Progress(state, {name: empty_mean() for name in metrics})
 
 
 def advance_lane(
     iterations: Array, algorithm: Algorithm, progress: Progress
 ) -> Progress:
-    """So many iterations further; metrics are summed where they are known."""
+    """Runs `iterations` iterations; metrics are summed where they are known."""
 
     def one(_: Array, progress: Progress) -> Progress:
         state, metrics = algorithm.iterate(progress.state)
-        known = {name: ~jnp.isnan(value) for name, value in metrics.items()}
         sums = {
-            name: progress.sums[name] + jnp.where(known[name], value, 0.0)
+            name: with_value(progress.metrics[name], value)
             for name, value in metrics.items()
         }
-        counts = {name: progress.counts[name] + known[name] for name in metrics}
-        return Progress(state, sums, counts)
+        return Progress(state, sums)
 
     return jax.lax.fori_loop(0, iterations, one, progress)
+
+
+def empty_mean() -> Mean:
+    """Of no values."""
+    return Mean(jnp.float32(0), jnp.float32(0), jnp.int32(0))
+
+
+def with_value(mean: Mean, value: Array | Ratio) -> Mean:
+    """The mean with one iteration's value; NaN, and a ratio of nothing, change nothing.
+
+    Args:
+        mean: leaves `[]`.
+        value: `[]`.
+    """
+    if not isinstance(value, Ratio):
+        value = Ratio(value, ~jnp.isnan(value))
+    known = value.number > 0
+    new = jnp.where(known, value.total, 0.0).astype(jnp.float32)
+    # A sum in two floats: what the first one rounds off goes to the second (Knuth's
+    # exact addition), and the two are made anew so that the second stays small.
+    rough = mean.total + new
+    part = rough - mean.total
+    lost = mean.rounded_off + ((mean.total - (rough - part)) + (new - part))
+    total = rough + lost
+    rounded_off = jnp.where(jnp.isfinite(total), lost - (total - rough), 0.0)
+    total = jnp.where(jnp.isfinite(rough), total, rough)
+    number = jnp.where(known, value.number, 0).astype(jnp.int32)
+    return Mean(total, rounded_off, mean.number + number)
 
 
 def evaluate_lane(
@@ -85,7 +125,7 @@ def evaluate_lane(
     seed: Array,
     state: Any,
 ) -> tuple[dict[str, Games], Array]:
-    """Complete games by mode, `[G]` of each; whether the state is no longer finite."""
+    """Complete games by mode, `[G]` of each; whether what is learnt is not finite."""
     env = evaluation_env(algorithm.env)
     given = algorithm.env_params
     params = env.default_params if given is None else given
@@ -116,10 +156,5 @@ def evaluate_lane(
         env, params, act, key, count, max_steps, memory, trained_in=algorithm.env
     )
     by_mode = [of_mode(played, i) for i in range(len(MODES))]
-    finite = [
-        jnp.all(jnp.isfinite(leaf))
-        for leaf in jax.tree.leaves(state)
-        if jnp.issubdtype(leaf.dtype, jnp.floating)
-    ]
-    diverged = ~jnp.all(jnp.array(finite, dtype=bool))
+    diverged = ~is_finite(algorithm, state)
     return dict(zip(MODES, by_mode, strict=True)), diverged

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+SMALLEST = 0.1  # share of the returns' size below which deviations are not enlarged
+
 
 def log_prob(logits: Array, action: Array) -> Array:
     """Log-probability of `action [...]` under a categorical with `logits [..., A]`."""
@@ -176,3 +178,38 @@ def soft_value(q_values: Array, temperature: Array | float) -> Array:
     chex.assert_rank(temperature, 0)
     temperature = jnp.maximum(temperature, 1e-12)  # no value of float32 shows it
     return temperature * jax.nn.logsumexp(q_values / temperature, axis=-1)
+
+
+def standardized(advantage: Array, returns: Array) -> Array:
+    """Advantages with mean 0, divided by their `safe_scale`, over all axes.
+
+    So equal advantages are zeros, and nearly equal ones stay small.
+
+    Args:
+        advantage: `[...]`.
+        returns: `[...]` the returns that they come from.
+
+    Returns:
+        `[...]`.
+    """
+    chex.assert_equal_shape([advantage, returns])
+    size = jnp.sqrt(jnp.mean(jnp.square(returns)))
+    return (advantage - advantage.mean()) / safe_scale(advantage.std(), size)
+
+
+def safe_scale(deviation: Array, size: Array) -> Array:
+    """What to divide advantages by: their deviation, at least `SMALLEST` of `size`.
+
+    Where nothing that is done makes a difference the deviation is rounding and the
+    critic's error. Divided by it they become gradients of unit size: on Pong, a policy
+    that lost every point then lost its entropy as well, and never won again.
+
+    Args:
+        deviation: `[]`, of the advantages, in units of the return.
+        size: `[]`, the root mean square of the returns that they come from.
+
+    Returns:
+        `[]`, above 0.
+    """
+    chex.assert_equal_shape([deviation, size])
+    return jnp.maximum(deviation, SMALLEST * size) + 1e-8

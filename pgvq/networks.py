@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from pgvq.torsos import MLP, Conv, Torso
+from pgvq.scalars import as_int, shown
+from pgvq.torsos import MLP, Conv, Torso, whole
 from pgvq.types import InputError, Params
 
 __all__ = [
@@ -85,11 +86,14 @@ class QNetwork(nn.Module):
     quantiles: int = 0
 
     def __post_init__(self) -> None:
-        if self.quantiles < 0:
+        quantiles = as_int(self.quantiles)
+        if quantiles is None or quantiles < 0:
             raise InputError(
-                f"quantiles={self.quantiles} cannot be negative; "
-                "use 0 for plain action values, or 51 or 200 for QR-DQN"
+                f"quantiles={shown(self.quantiles)} must be a whole number and cannot "
+                "be negative; use 0 for plain action values, or 51 or 200 for QR-DQN"
             )
+        self.quantiles = quantiles
+        self.num_actions = whole(self, "num_actions", self.num_actions)
         super().__post_init__()
 
     @nn.compact

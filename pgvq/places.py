@@ -37,7 +37,7 @@ def user_folder(kind: str) -> Path | None:
 def folder_name_problem(name: object) -> str | None:
     """Why a variant cannot have this name, which is its folder's; None if it can."""
     if not isinstance(name, str):
-        return f"{type(name).__name__} is no text"
+        return f"it is of type {type(name).__name__}, not a text"
     lowered = name.lower()
     allowed = "use letters, digits and _ - . , = + @ ( ) [ ], at most 200"
     try:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pgvq.curves import modes
 from pgvq.files import atomic
+from pgvq.locations import as_path
 from pgvq.plotting_curves import learning_curves
 from pgvq.plotting_scores import final_scores
 from pgvq.results import Results, load
@@ -36,12 +37,13 @@ def plot(
         raise InputError(
             "these results have no folder; say where the pictures should go"
         )
+    folder = as_path(folder, "folder")
     written = []
     for mode in modes(results):
         written += learning_curves(results, folder, mode)
     written += final_scores(results, folder)
     table = pd.concat([summarise(results, mode) for mode in modes(results)])
-    path = Path(folder) / "summary.csv"
+    path = folder / "summary.csv"
     with atomic(path) as file:
         file.write(table.round(4).to_csv(index=False, lineterminator="\n").encode())
     return [*written, path]

@@ -12,6 +12,7 @@ from matplotlib.patches import ConnectionPatch
 from numpy.typing import ArrayLike
 
 from pgvq import plotting_style as style
+from pgvq.plain_text import for_figure
 from pgvq.types import InputError
 
 _WIDTH, _LEFT, _RIGHT = 10.5, 1.55, 1.2  # inches
@@ -71,7 +72,8 @@ def credit_strips(
         words = style.caption_lines(_WIDTH, caption)
         rows = len(strips) + 1
         bottom = _AXIS + style.caption_height(words)
-        height = _TOP + _FRAMES + _GAP + rows * _STRIP + bottom
+        head = _TOP + style.headings_height(_WIDTH, question, what)
+        height = head + _FRAMES + _GAP + rows * _STRIP + bottom
         figure = Figure(figsize=(_WIDTH, height))
         below = _row_axes(figure, bottom, rows)
         for axes, strip in zip(below, strips, strict=False):
@@ -79,7 +81,8 @@ def credit_strips(
         _draw_moves(below[-1], steps, moves)
         _mark(below, events)
         shown = np.linspace(0, len(steps) - 1, min(pictures, len(steps)))
-        _draw_frames(figure, below[0], frames, steps, shown.round().astype(int))
+        places = shown.round().astype(int)
+        _draw_frames(figure, head, below[0], frames, steps, places)
         style.headings(figure, question, what)
         style.write_caption(figure, words)
         return style.save(figure, stem)
@@ -120,7 +123,13 @@ def _draw_strip(axes: Axes, steps: np.ndarray, strip: Strip) -> None:
     _name(axes, strip.name)
     note = strip.note or f"±{scale:.2g}"
     axes.text(
-        1.01, 0.5, note, transform=axes.transAxes, size=8, va="center", color=style.GREY
+        1.01,
+        0.5,
+        for_figure(note),
+        transform=axes.transAxes,
+        size=8,
+        va="center",
+        color=style.GREY,
     )
 
 
@@ -138,7 +147,13 @@ def _draw_moves(axes: Axes, steps: np.ndarray, moves: np.ndarray) -> None:
 
 def _name(axes: Axes, name: str) -> None:
     axes.text(
-        -0.01, 0.5, name, transform=axes.transAxes, size=9, ha="right", va="center"
+        -0.01,
+        0.5,
+        for_figure(name),
+        transform=axes.transAxes,
+        size=9,
+        ha="right",
+        va="center",
     )
 
 
@@ -149,23 +164,27 @@ def _mark(below: Sequence[Axes], events: Mapping[str, int]) -> None:
             axes.axvline(step - 0.5, color=style.INK, linewidth=0.9)
             axes.axvline(step + 0.5, color=style.INK, linewidth=0.9)
         text = below[0].text(
-            step, 1.12, name, size=8, ha="center", va="bottom", weight="bold",
-            transform=below[0].get_xaxis_transform(), zorder=9,
+            step, 1.12, for_figure(name), size=8, ha="center", va="bottom",
+            weight="bold", transform=below[0].get_xaxis_transform(), zorder=9,
         )  # fmt: skip
         style.halo(text)
 
 
 def _draw_frames(
     figure: Figure,
+    head: float,
     strip: Axes,
     frames: Sequence[np.ndarray],
     steps: np.ndarray,
     shown: np.ndarray,
 ) -> None:
-    """The pictures side by side, each tied to its step on the uppermost strip."""
+    """The pictures side by side, each tied to its step on the uppermost strip.
+
+    `head`: inches above them.
+    """
     width, height = figure.get_size_inches()
     room = (_WIDTH - _LEFT - _RIGHT) / len(shown)
-    low = height - _TOP - _FRAMES
+    low = height - head - _FRAMES
     for place, index in enumerate(shown):
         box = (_LEFT + room * (place + 0.03), low, 0.94 * room, _FRAMES)
         axes = figure.add_axes(

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from pgvq import plotting_style as style
 from pgvq.curves import Curves, curves
+from pgvq.locations import as_path
+from pgvq.plain_text import for_figure
 from pgvq.plotting_style import Style
 from pgvq.results import Results
+from pgvq.score_meaning import difference_in_words, score_in
 from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
 from pgvq.summary_table import played
 from pgvq.types import InputError
@@ -30,7 +33,8 @@ _LABEL_POINTS, _LABEL_SPACING = 9.0, 1.3
 class _Drawn(NamedTuple):
     """One variant and what is drawn of it; P evaluation points."""
 
-    label: str  # its name, in lines
+    name: str
+    label: str  # the same, in lines
     look: Style
     curve: Curves
     middle: Floats  # [P] interquartile mean over the complete seeds
@@ -49,32 +53,36 @@ def learning_curves(
     was not evaluated and when there is nothing to draw.
     """
     drawn = _drawn(results, mode)
+    names = [one.name for one in drawn]
     unit, steps_name = style.steps_unit(max(d.curve.steps[-1] for d in drawn))
     second, time_name = style.time_unit(max(np.nanmax(d.curve.seconds) for d in drawn))
     with matplotlib.rc_context(style.RC):
-        figure, left, right = _panels(drawn)
-        style.headings(
-            figure,
-            f"How well does each method play {style.environment(results)} after how "
-            "much training?",
-            f"{results.description['title']}: {played(mode)}",
+        differ = difference_in_words(results.description, names)
+        question = (
+            f"How well does each method play {style.environment(results, names)} after "
+            "how much training?"
         )
+        what = f"{results.description['title']}: {played(mode)}"
+        figure, left, right = _panels(drawn, question, what, differ)
+        style.headings(figure, question, what)
         for one in drawn:
             # The more variants, the fainter their seeds and bands behind the means.
             ink = min(1.0, 4 / len(drawn))
             _draw(left, one, one.curve.steps / unit, one.curve.steps / unit, ink)
             _draw(right, one, one.curve.seconds / second, one.seconds / second, ink)
         scores = np.concatenate([d.curve.scores.ravel() for d in drawn])
-        left.set_ylim(style.score_limits(results, scores))
-        left.set_ylabel(results.description["score"].get("label", "score"))
+        left.set_ylim(style.score_limits(results, scores, names))
+        label = str(score_in(results.description, names)["label"])
+        left.set_ylabel(for_figure(label))
         left.set_xlabel(f"training of each seed, {steps_name}")
         right.set_xlabel(f"training time by the wall clock, {time_name}")
         for axes in (left, right):
-            axes.set_xlim(0, axes.dataLim.x1 * 1.02 or 1)
-            _reference_lines(results, axes, named=axes is left)
+            end = axes.dataLim.x1 if np.isfinite(axes.dataLim.x1) else 1
+            axes.set_xlim(0, end * 1.02 or 1)
+            _reference_lines(results, axes, names, named=axes is left)
         _end_labels(right, drawn, second)
         stem = "learning_curves" if mode == "greedy" else f"learning_curves_{mode}"
-        return style.save(figure, Path(folder) / stem)
+        return style.save(figure, as_path(folder, "folder") / stem)
 
 
 def _drawn(results: Results, mode: str) -> list[_Drawn]:
@@ -89,6 +97,7 @@ def _drawn(results: Results, mode: str) -> list[_Drawn]:
             low, high = bootstrap_interval(runs, np.random.default_rng(0))
             drawn.append(
                 _Drawn(
+                    name=variant["name"],
                     label=style.wrapped(variant["name"]),
                     look=looks[variant["name"]],
                     curve=curve,
@@ -106,14 +115,17 @@ def _drawn(results: Results, mode: str) -> list[_Drawn]:
     return drawn
 
 
-def _panels(drawn: list[_Drawn]) -> tuple[Figure, Axes, Axes]:
-    """A figure with two panels of one height, room for labels and the caption."""
+def _panels(
+    drawn: list[_Drawn], question: str, what: str, differ: str
+) -> tuple[Figure, Axes, Axes]:
+    """A figure with two panels of one height, room for all that is written."""
     longest = max(len(line) for d in drawn for line in d.label.split("\n"))
     gutter = 1.15 + 0.083 * longest
     width = _LEFT + 2 * _PANEL_WIDTH + _BETWEEN + gutter
-    caption = style.caption_lines(width, _caption(drawn))
+    caption = style.caption_lines(width, f"{_caption(drawn)} {differ}".strip())
     bottom = _AXIS + style.caption_height(caption)
-    height = _TOP + _PANEL_HEIGHT + bottom
+    top = _TOP + style.headings_height(width, question, what)
+    height = top + _PANEL_HEIGHT + bottom
     figure = Figure(figsize=(width, height))
     size = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
     left = figure.add_axes((_LEFT / width, bottom / height, *size))
@@ -156,9 +168,11 @@ def _draw(axes: Axes, one: _Drawn, each: Floats, together: Floats, ink: float) -
     )
 
 
-def _reference_lines(results: Results, axes: Axes, *, named: bool) -> None:
+def _reference_lines(
+    results: Results, axes: Axes, names: list[str], *, named: bool
+) -> None:
     """Perfect, parity and random play, named where curves rarely are."""
-    for score, name in style.reference_scores(results):
+    for score, name in style.reference_scores(results, names):
         axes.axhline(
             score, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1
         )
@@ -183,11 +197,11 @@ def _end_labels(axes: Axes, drawn: list[_Drawn], second: float) -> None:
     fits = 72 * _PANEL_HEIGHT / (lines.sum() * _LABEL_SPACING)
     size = float(min(_LABEL_POINTS, fits))
     heights = lines * size * _LABEL_SPACING / 72 / _PANEL_HEIGHT * (high - low)
-    ends = np.array([d.middle[-1] for d in drawn])
+    lasts = [d.middle[-1] for d in drawn]
+    ends = style.within(lasts, low, high)
     beside = axes.get_yaxis_transform()  # x in panel widths, y in scores
-    for one, end, y in zip(
-        drawn, ends, style.spread(ends, heights, low, high), strict=True
-    ):
+    places = style.spread(ends, heights, low, high)
+    for one, last, end, y in zip(drawn, lasts, ends, places, strict=True):
         stop = one.seconds[-1] / second / axes.get_xlim()[1]
         color = one.look.color
         axes.plot(
@@ -199,7 +213,7 @@ def _end_labels(axes: Axes, drawn: list[_Drawn], second: float) -> None:
             color=color, linewidth=2, linestyle=one.look.dashes,
         )  # fmt: skip
         axes.text(
-            1.13, y, f"{one.label}  {style.signed(end)}", transform=beside,
+            1.13, y, for_figure(f"{one.label}  {style.signed(last)}"), transform=beside,
             size=size, va="center", linespacing=1.15, weight="bold",
         )  # fmt: skip
 
@@ -231,4 +245,11 @@ def _caption(drawn: list[_Drawn]) -> str:
             text += f" {name}: no seed has finished."
         if diverged := int(one.curve.diverged.sum()):
             text += f" {name}: {diverged} diverged (×), counted like the others."
+        if lost := int(
+            np.isnan(one.curve.scores[one.curve.complete]).any(axis=1).sum()
+        ):
+            text += (
+                f" {name}: {lost} of {len(one.curve.seeds)} seeds with NaN as a score, "
+                "ranked below every number."
+            )
     return text

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from pgvq import plotting_style as style
 from pgvq.files import one_line
+from pgvq.plain_text import for_figure
 from pgvq.statistics import MIN_RUNS, estimate
 from pgvq.types import InputError
 
@@ -118,9 +119,10 @@ def panels(
             max(_part_height(part) for part in parts[i * columns : (i + 1) * columns])
             for i in range(lines)
         ]
-        height = _TOP + foot + sum(heights) + lines * (_TITLE + _BELOW)
+        head = _TOP + style.headings_height(width, question, what)
+        height = head + foot + sum(heights) + lines * (_TITLE + _BELOW)
         figure = Figure(figsize=(width, height))
-        top = height - _TOP
+        top = height - head
         for line in range(lines):
             left = 0.0
             row = parts[line * columns : (line + 1) * columns]
@@ -182,8 +184,10 @@ def _name_width(part: Panel | Rows) -> float:
 def _draw(axes: Axes, part: Panel | Rows) -> None:
     style.quiet_grid(axes)
     pad = 16 if isinstance(part, Rows) and part.lines else 6
-    axes.set_title(part.title, loc="left", size=9.5, color=style.INK, pad=pad)
-    axes.set_xlabel(part.x_label)
+    axes.set_title(
+        for_figure(part.title), loc="left", size=9.5, color=style.INK, pad=pad
+    )
+    axes.set_xlabel(for_figure(part.x_label))
     if isinstance(part, Rows):
         _draw_rows(axes, part)
     else:
@@ -191,7 +195,7 @@ def _draw(axes: Axes, part: Panel | Rows) -> None:
 
 
 def _draw_curves(axes: Axes, panel: Panel) -> None:
-    axes.set_ylabel(panel.y_label)
+    axes.set_ylabel(for_figure(panel.y_label))
     if panel.x_log:
         axes.set_xscale("log")
     if panel.y_log:
@@ -249,8 +253,8 @@ def _name_curves(
         words, labels, style.spread(ends, heights, 0.0, 1.0), strict=True
     ):
         axes.text(
-            1.02, float(at), text, transform=axes.transAxes, color=color, size=8,
-            va="center", linespacing=1.1,
+            1.02, float(at), for_figure(text), transform=axes.transAxes, color=color,
+            size=8, va="center", linespacing=1.1,
         )  # fmt: skip
 
 
@@ -259,24 +263,29 @@ def _draw_rows(axes: Axes, part: Rows) -> None:
     for name, level in part.lines.items():
         axes.axvline(level, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.text(
-            level, 1.01, name, transform=axes.get_xaxis_transform(), size=8,
+            level, 1.01, for_figure(name), transform=axes.get_xaxis_transform(), size=8,
             color=style.GREY, va="bottom", ha="center",
         )  # fmt: skip
     for y, (name, given) in enumerate(part.rows.items()):
         color = part.colors.get(name, style.INK)
-        values = np.asarray(given, float)
-        values = values[np.isfinite(values)]
-        if not len(values):
+        runs = np.asarray(given, float)
+        if not len(runs):
             continue
+        if lost := int(np.sum(~np.isfinite(runs))):
+            axes.text(
+                0.01, y - 0.2, f"{lost} of {len(runs)} not finite", size=8,
+                transform=axes.get_yaxis_transform(), color=color, va="bottom",
+            )  # fmt: skip
+        values = runs[np.isfinite(runs)]
         # Multiples of the golden ratio spread any number of dots, always the same way.
         heights = y + 0.08 + 0.3 * (0.618034 * np.arange(len(values)) % 1)
         axes.scatter(values, heights, s=16, color=color, alpha=0.55, linewidths=0)
-        middle, low, high = map(float, estimate(values))
-        if len(values) >= MIN_RUNS:
+        middle, low, high = map(float, estimate(runs))
+        if len(runs) >= MIN_RUNS:
             axes.plot([low, high], [y - 0.12] * 2, color=color, linewidth=2.5)
         axes.plot(middle, y - 0.12, "D", color=color, markersize=6, markeredgecolor="w")
     axes.grid(visible=False, axis="y")
-    names = [style.wrapped(name, 24) for name in part.rows]
+    names = [for_figure(style.wrapped(name, 24)) for name in part.rows]
     axes.set_ylim(len(names) - 0.5, -0.5)  # the first on top
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)

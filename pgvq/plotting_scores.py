@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from pgvq import plotting_style as style
 from pgvq.curves import Curves, curves, modes
+from pgvq.locations import as_path
+from pgvq.plain_text import for_figure
 from pgvq.plotting_style import Style
 from pgvq.results import Results
+from pgvq.score_meaning import difference_in_words, score_in
 from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
 from pgvq.summary_table import played
 
@@ -32,22 +35,26 @@ def final_scores(results: Results, folder: str | os.PathLike[str]) -> list[Path]
     }
     names = [style.wrapped(variant["name"]) for variant in variants]
     with matplotlib.rc_context(style.RC):
-        figure, panels = _panels(names, found)
-        style.headings(
-            figure,
-            f"How well does each method play {style.environment(results)} in the end?",
-            f"{results.description['title']}: after all "
-            f"{_budget(results.description['budget_agent_steps'])} of training",
+        differ = difference_in_words(results.description)
+        question = (
+            f"How well does each method play {style.environment(results)} in the end?"
         )
+        what = (
+            f"{results.description['title']}: after all "
+            f"{_budget(results.description['budget_agent_steps'])} of training"
+        )
+        figure, panels = _panels(names, found, question, what, differ)
+        style.headings(figure, question, what)
         scores = np.concatenate([_final(c) for row in found.values() for c in row])
         for axes, (mode, row) in zip(panels, found.items(), strict=True):
+            axes.set_xlim(style.score_limits(results, scores))
             for y, (variant, curve) in enumerate(zip(variants, row, strict=True)):
                 _draw(axes, y, curve, looks[variant["name"]])
-            axes.set_xlim(style.score_limits(results, scores))
-            axes.set_xlabel(results.description["score"].get("label", "score"))
+            label = str(score_in(results.description)["label"])
+            axes.set_xlabel(for_figure(label))
             axes.set_title(played(mode), loc="left", size=9.5, color=style.INK, pad=18)
             _reference_lines(results, axes)
-        return style.save(figure, Path(folder) / "final_scores")
+        return style.save(figure, as_path(folder, "folder") / "final_scores")
 
 
 def _final(curve: Curves) -> NDArray[np.float64]:
@@ -61,15 +68,21 @@ def _budget(steps: int) -> str:
 
 
 def _panels(
-    names: list[str], found: dict[str, list[Curves]]
+    names: list[str],
+    found: dict[str, list[Curves]],
+    question: str,
+    what: str,
+    differ: str,
 ) -> tuple[Figure, list[Axes]]:
     """A figure whose height follows the number of variants, a panel per mode."""
-    rows = max(len(names), 2)
+    lines = max(name.count("\n") for name in names) + 1
+    size = max(_ROW, 0.12 + 0.15 * lines)
+    rows = max(len(names), 2) * size / _ROW
     left = 0.5 + 0.075 * max(len(line) for name in names for line in name.split("\n"))
     width = left + (_PANEL_WIDTH + 0.25) * max(len(found), 1) + 0.1
-    caption = style.caption_lines(width, _caption(names, found))
+    caption = style.caption_lines(width, f"{_caption(names, found)} {differ}".strip())
     bottom = _AXIS + style.caption_height(caption)
-    height = _TOP + _ROW * rows + bottom
+    height = _TOP + style.headings_height(width, question, what) + _ROW * rows + bottom
     figure = Figure(figsize=(width, height))
     panels: list[Axes] = []
     for number in range(len(found)):
@@ -84,7 +97,8 @@ def _panels(
         style.quiet_grid(axes)
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(names) - 0.5, -0.5)  # the first variant on top
-        axes.set_yticks(range(len(names)), names if number == 0 else [""] * len(names))
+        shown = [for_figure(name) if number == 0 else "" for name in names]
+        axes.set_yticks(range(len(names)), shown)
         axes.tick_params(axis="y", length=0)
         panels.append(axes)
     style.write_caption(figure, caption)
@@ -119,8 +133,12 @@ def _draw(axes: Axes, y: int, curve: Curves, look: Style) -> None:
         middle, above, "D", color=look.color, markersize=6.5, zorder=5,
         markeredgecolor="white", markeredgewidth=0.8,
     )  # fmt: skip
+    lost = int(np.isnan(scores).sum())
+    note = f" ({lost} of {len(scores)} seeds NaN)" if lost else ""
+    at = float(style.within(middle, *axes.get_xlim()))
+    side = "center" if np.isfinite(middle) else "right" if middle > 0 else "left"
     text = axes.text(
-        middle, y - 0.2, style.signed(middle), ha="center", va="bottom",
+        at, y - 0.2, style.signed(middle) + note, ha=side, va="bottom",
         size=9, weight="bold", zorder=6,
     )  # fmt: skip
     style.halo(text)
@@ -162,4 +180,7 @@ def _caption(names: list[str], found: dict[str, list[Curves]]) -> str:
             text += f"{flat}: {of} seeds unfinished, left out. "
         if diverged := int(curve.diverged.sum()):
             text += f"{flat}: {diverged} diverged (×), counted like the others. "
+        if lost := int(np.isnan(_final(curve)).sum()):
+            of = f"{lost} of {len(_final(curve))}"
+            text += f"{flat}: {of} seeds scored NaN, ranked below every number. "
     return text.strip()

@@ -2,8 +2,11 @@
 
 import re
 import textwrap
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import east_asian_width
 
 import numpy as np
 from matplotlib import patheffects
@@ -14,7 +17,9 @@ from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
 from pgvq.files import atomic
+from pgvq.plain_text import for_figure, visible
 from pgvq.results import Results
+from pgvq.score_meaning import SEVERAL, environment_in, score_in
 
 INK, GREY, FAINT = "#222222", "#6B6B6B", "#C9C9C9"
 
@@ -105,6 +110,11 @@ def wrapped(name: str, width: int = 26) -> str:
     return "\n".join(line.strip() for line in lines)
 
 
+def within(values: ArrayLike, low: float, high: float) -> NDArray:
+    """Values as places between two ends; NaN, which ranks lowest, at the low one."""
+    return np.clip(np.nan_to_num(values, nan=low, posinf=high, neginf=low), low, high)
+
+
 def spread(wanted: ArrayLike, heights: ArrayLike, low: float, high: float) -> NDArray:
     """Move label centres as little as needed so that none overlaps another.
 
@@ -132,18 +142,27 @@ def spread(wanted: ArrayLike, heights: ArrayLike, low: float, high: float) -> ND
 
 def signed(score: float) -> str:
     """A score as a label: its sign, a minus as long as the plus, three digits or so."""
+    if np.isnan(score):
+        return "NaN"
+    if abs(score) >= 1e6:
+        return f"{score:+.2g}".replace("-", "−")
     text = f"{score:.0f}" if abs(score) >= 100 else f"{score:+.1f}"
     return text.replace("-", "−")
 
 
-def reference_scores(results: Results) -> list[tuple[float, str]]:
-    """The scores that give all others a meaning, with their names."""
+def reference_scores(
+    results: Results, drawn: Sequence[str] | None = None
+) -> list[tuple[float, str]]:
+    """The scores that give all others a meaning, with their names.
+
+    Only those that hold for all variants, or for those of the names `drawn`.
+    """
     names = {
         "perfect": "perfect",
         "parity": "parity with the opponent",
         "random": "random play",
     }
-    known = results.description["score"]
+    known = score_in(results.description, drawn)
     given = {key: known[key] for key in names if known.get(key) is not None}
     return [
         (score, f"{names[key]} ({f'{score:+g}'.replace('-', '−') if score else 0})")
@@ -151,10 +170,12 @@ def reference_scores(results: Results) -> list[tuple[float, str]]:
     ]
 
 
-def score_limits(results: Results, scores: ArrayLike) -> tuple[float, float]:
-    """A range with room for all `scores`, the reference scores and their labels."""
+def score_limits(
+    results: Results, scores: ArrayLike, drawn: Sequence[str] | None = None
+) -> tuple[float, float]:
+    """A range with room for all finite `scores`, reference scores and their labels."""
     shown = [float(x) for x in np.ravel(scores) if np.isfinite(x)]
-    shown += [score for score, _ in reference_scores(results)]
+    shown += [score for score, _ in reference_scores(results, drawn)]
     if not shown:  # no seed has finished, and the environment knows no score
         return 0.0, 1.0
     low, high = min(shown), max(shown)
@@ -162,9 +183,11 @@ def score_limits(results: Results, scores: ArrayLike) -> tuple[float, float]:
     return low - 0.04 * room, high + 0.07 * room
 
 
-def environment(results: Results) -> str:
+def environment(results: Results, drawn: Sequence[str] | None = None) -> str:
     """The environment's name as a word in a sentence."""
-    name = str(results.description["environment"].get("name", "the game"))
+    name = str(environment_in(results.description, drawn).get("name", "the game"))
+    if name == SEVERAL:
+        return "its own environment"
     return name.capitalize() if name.islower() else name
 
 
@@ -191,17 +214,60 @@ def quiet_grid(axes: Axes) -> None:
     axes.tick_params(length=3, width=0.7)
 
 
+_QUESTION_LINE, _WHAT_LINE = 0.22, 0.16  # inches
+
+
 def headings(figure: Figure, question: str, what: str) -> None:
     """The question that the picture answers, and below it what is shown."""
-    top = float(figure.get_figheight())
-    left = 0.18 / figure.get_figwidth()
-    figure.text(left, 1 - 0.30 / top, question, size=13, weight="bold", va="center")
-    figure.text(left, 1 - 0.57 / top, what, size=9.5, color=GREY, va="center")
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    asked, told = question_lines(width, question), what_lines(width, what)
+    left = 0.18 / width
+    middle = 0.30 + _QUESTION_LINE * (len(asked) - 1) / 2
+    figure.text(
+        left, 1 - middle / height, for_figure("\n".join(asked)), size=13,
+        weight="bold", va="center",
+    )  # fmt: skip
+    middle = 0.57 + _QUESTION_LINE * (len(asked) - 1) + _WHAT_LINE * (len(told) - 1) / 2
+    figure.text(
+        left, 1 - middle / height, for_figure("\n".join(told)), size=9.5, color=GREY,
+        va="center",
+    )  # fmt: skip
+
+
+def headings_height(width: float, question: str, what: str) -> float:
+    """What headings need beyond one line of each, in inches."""
+    more = len(question_lines(width, question)) - 1, len(what_lines(width, what)) - 1
+    return _QUESTION_LINE * more[0] + _WHAT_LINE * more[1]
+
+
+def question_lines(figure_width: float, question: str) -> list[str]:
+    """Wrap a heading for a figure of `figure_width` inches."""
+    return _fitted(question, (figure_width - 0.3) / 0.096)
+
+
+def what_lines(figure_width: float, what: str) -> list[str]:
+    """Wrap the line below it."""
+    return _fitted(what, (figure_width - 0.3) / 0.072)
 
 
 def caption_lines(figure_width: float, text: str) -> list[str]:
     """Wrap a caption for a figure of `figure_width` inches."""
-    return textwrap.wrap(text, int((figure_width - 0.4) / 0.0665))
+    return _fitted(text, (figure_width - 0.4) / 0.0665)
+
+
+def _fitted(text: str, letters: float) -> list[str]:
+    """Lines as long as so many letters of the usual width."""
+
+    def length(line: str) -> float:
+        wide = sum(c in "WM@%" or east_asian_width(c) in "WF" for c in line)
+        return len(line) + 0.8 * wide
+
+    most = int(letters)
+    while True:
+        lines = textwrap.wrap(visible(text), most) or [""]
+        if most <= 8 or all(length(line) <= 1.08 * letters for line in lines):
+            return lines
+        most = int(0.9 * most)
 
 
 def caption_height(lines: list[str]) -> float:
@@ -214,7 +280,7 @@ def write_caption(figure: Figure, lines: list[str]) -> None:
     figure.text(
         0.18 / figure.get_figwidth(),
         0.10 / figure.get_figheight(),
-        "\n".join(lines),
+        for_figure("\n".join(lines)),
         size=8,
         color=GREY,
         va="bottom",
@@ -226,7 +292,9 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """Write `stem`.png and .svg, without dates: the same picture, the same bytes."""
     paths = [stem.with_name(stem.name + end) for end in (".png", ".svg")]
     for path, metadata in zip(paths, ({}, {"Date": None}), strict=True):
-        with atomic(path) as file:
+        with atomic(path) as file, warnings.catch_warnings():
+            # The font has no emoji, and draws a box for each.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             kind = path.suffix[1:]
             figure.savefig(file, format=kind, dpi=160, metadata=metadata)
     return paths

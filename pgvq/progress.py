@@ -1,5 +1,6 @@
 """What a running experiment tells: the calls that a reporter may answer."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,11 @@ Phase = Literal["compiling", "starting", "training", "evaluating", "saving"]
 
 
 class Reporter:
-    """Silent: every call does nothing. Override what is to be shown."""
+    """Silent: every call but `note` does nothing. Override what is to be shown."""
+
+    def note(self, text: str) -> None:
+        """A sentence that must not go unseen; a Python warning unless it is shown."""
+        warnings.warn(text, stacklevel=2)
 
     def planned(
         self, experiment: "Experiment", done: int, batches: Sequence[list[Lane]]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from pgvq.experiment import Experiment
 from pgvq.lane import Evaluation, Lane
+from pgvq.plain_text import say, visible
 from pgvq.progress import Phase, Reporter
 from pgvq.statistics import interquartile_mean
 from pgvq.summary_table import duration, short
@@ -41,7 +41,10 @@ class Plain(Reporter):
 
     def say(self, text: str) -> None:
         """Prints a line as it is, never wrapped."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self.console, text, wrap=False)
+
+    def note(self, text: str) -> None:
+        self.say(f"note: {text}")
 
     def planned(
         self, experiment: Experiment, done: int, batches: Sequence[list[Lane]]
@@ -88,13 +91,15 @@ class Live(Reporter):
         self.console = console
         self.wide = console.width >= 100
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24 if self.wide else 8),
-            TextColumn("{task.fields[steps]}", justify="right"),
-            TextColumn("{task.fields[rate]}", justify="right"),
+            TextColumn("{task.fields[steps]}", justify="right", markup=False),
+            TextColumn("{task.fields[rate]}", justify="right", markup=False),
             _Now(),
-            TextColumn("[dim]{task.fields[compiled]}[/]", justify="right"),
-            TextColumn("{task.fields[score]}"),
+            TextColumn(
+                "{task.fields[compiled]}", style="dim", justify="right", markup=False
+            ),
+            TextColumn("{task.fields[score]}", markup=False),
             console=console,
             refresh_per_second=UPDATES_PER_SECOND,
         )
@@ -110,15 +115,18 @@ class Live(Reporter):
     def __exit__(self, *_: Any) -> None:
         self.bars.stop()
 
+    def note(self, text: str) -> None:
+        self.bars.console.print(f"note: {text}", highlight=False, markup=False)
+
     def planned(
         self, experiment: Experiment, done: int, batches: Sequence[list[Lane]]
     ) -> None:
         if line := plan_line(experiment, done, batches):
-            self.bars.console.print(line, highlight=False, markup=False)
+            say(self.bars.console, line)
         for lanes in batches:
             # A bar without a total would move although nothing happens yet.
             self.tasks[_key(lanes)] = self.bars.add_task(
-                escape(batch_label(lanes)),
+                batch_label(lanes),
                 total=1,
                 steps="",
                 rate="",
@@ -207,7 +215,7 @@ def plan_line(experiment: Experiment, done: int, batches: Sequence[list[Lane]]) 
 
 def batch_label(lanes: list[Lane]) -> str:
     """Which variant, or how many, and of how many seeds."""
-    variants = list(dict.fromkeys(lane.variant for lane in lanes))
+    variants = list(dict.fromkeys(visible(lane.variant) for lane in lanes))
     seeds = len({lane.seed for lane in lanes})
     many = f"{seeds} seed{'s' if seeds > 1 else ''}"
     if len(variants) == 1:
@@ -222,14 +230,18 @@ def score_text(lanes: list[Lane], evaluation: Evaluation) -> str:
     Diverged lanes count, and are counted.
     """
     by_variant: dict[str, list[float]] = {}
-    means = np.mean(evaluation.games["greedy"].score, axis=1)  # [L]
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        means = np.mean(evaluation.games["greedy"].score, axis=1)  # [L]
     for lane, mean in zip(lanes, means, strict=True):
         by_variant.setdefault(lane.variant, []).append(float(mean))
     scores = [float(interquartile_mean(np.array(v))) for v in by_variant.values()]
     what = "score" if len(scores) == 1 else "best"
     diverged = int(np.sum(evaluation.diverged))
     broken = f", {diverged} diverged" if diverged else ""
-    return f"{what} {max(scores):+.1f}{broken}"
+    if lost := int(np.sum(np.isnan(means))):
+        broken += f", {lost} NaN"
+    best = max((score for score in scores if not np.isnan(score)), default=np.nan)
+    return f"{what} {best:+.1f}{broken}"
 
 
 def _key(lanes: list[Lane]) -> tuple[tuple[str, int], ...]:

@@ -9,10 +9,24 @@
       learning_curves.png, ...        made from the above by `pgvq plot`
 
 `experiment.json` holds `format_version` (1), `pgvq_version`, `name`, `title`,
-`budget_agent_steps`, `variants` (each with `name`, `algorithm`, `family`, `fields`),
+`budget_agent_steps`, `variants` (each with `name`, `algorithm`, `family` and, complete
+as `pgvq.identity` describes it, `object`, `fields` and the digest of its own `code`),
 `environment`, `evaluation` (`points`, `games`, `modes`) and `score` (`label` and the
 `random`, `parity` and `perfect` scores, null where unknown). Seeds are not part of it:
 they are what the tables hold. Numbers that JSON lacks are null (NaN) and "inf".
+
+`sources` holds a digest of each module of the user's own that the variants depend on:
+those that define a class or a function in them, and all own modules that these import
+(comments, docstrings and layout do not count). Of the experiment's own file only the
+classes and functions that the variants use count, by the `code` of each. `digest` is of
+`name`, `budget_agent_steps`, `variants`, `evaluation` and `sources` together. A folder
+goes on only if all of these are the same; `docs/results.md` says what "the same" means.
+
+Folders without a `digest` were written by older versions and have a text for each
+network and environment. They are read as they are. Where runs are added to one, it was
+found to be the same by these texts alone, that is said, and the description is replaced
+by a complete one with a digest and `continued_without_digest` (true): it is certain for
+the added runs only.
 
 `evaluations.parquet`: `seed`; `agent_steps` executed so far, exactly (at the first
 point, before learning, 0 or a replay's warm-up); `updates`, gradient updates so far;
@@ -49,6 +63,7 @@ from pgvq.files import (
     stands,
     write_json,
 )
+from pgvq.locations import as_path
 from pgvq.locking import LOCK
 from pgvq.places import check_inside, folder_name
 from pgvq.provenance import provenance as provenance  # part of what is offered here
@@ -127,7 +142,7 @@ def _labelled(table: pd.DataFrame, variant: Mapping[str, Any]) -> pd.DataFrame:
 
 def load(folder: str | os.PathLike[str]) -> Results:
     """Read a results folder. Raises `InputError` where it is absent or damaged."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     description = read_description(folder)
     names = [variant["name"] for variant in description["variants"]]
     tables = {
@@ -146,7 +161,7 @@ def create(
     Raises `InputError`, and overwrites nothing, when the folder already holds an
     experiment or anything else, is a file, or cannot be written.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     stamped = {"format_version": FORMAT_VERSION, "pgvq_version": version("pgvq")}
     described = checked_description(plain(stamped | dict(description)), str(folder))
     if isinstance(described.get("source"), dict):
@@ -160,6 +175,12 @@ def create(
         )
     write_json(folder / "experiment.json", described)
     return described
+
+
+def update(folder: Path, description: Mapping[str, Any]) -> None:
+    """Replace the description of a folder that goes on, by one that says more."""
+    described = checked_description(plain(dict(description)), str(folder))
+    write_json(folder / "experiment.json", described)
 
 
 def check_place(folder: Path) -> None:
@@ -210,7 +231,7 @@ def delete(folder: Path) -> None:
 
 def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read experiment.json. Raises `InputError` where that cannot be done."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     path = folder / "experiment.json"
     if not stands(folder):
         raise InputError(f"{folder} does not exist; {_nearest_folder(folder)}")
@@ -299,7 +320,7 @@ def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -
 
 def _variant_path(folder: str | os.PathLike[str], variant: str) -> Path:
     """A variant's folder; `InputError` for a name that would lead elsewhere."""
-    return Path(folder) / folder_name(variant, f"{folder}, variant")
+    return as_path(folder, "folder") / folder_name(variant, f"{folder}, variant")
 
 
 def _nearest_folder(folder: Path) -> str:

@@ -9,7 +9,7 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.envs import forgets, vector_reset, vector_step
-from pgvq.types import Key, Metrics, PyTree, Transition
+from pgvq.types import Key, Metrics, PyTree, Ratio, Transition
 
 BLOCK = 32  # agent steps of `play` between two looks whether all games are over
 
@@ -18,7 +18,7 @@ class World(NamedTuple):
     """`N` environments in the middle of their episodes."""
 
     env_state: PyTree  # leaves [N, ...]
-    obs: Array  # [N, *O]
+    obs: PyTree  # leaves [N, ...]: what the environments show
     episode_return: Array  # [N] float32: reward so far in the running episode
     episode_length: Array  # [N] int32: agent steps so far in it
     memory: PyTree = ()  # leaves [N, ...]: what the agent carries from step to step
@@ -32,8 +32,8 @@ class Games(NamedTuple):
     truncated: Array  # [G] bool: the cap or the environment's clock ended it
 
 
-# obs, memory, key -> action, memory, extras
-Policy = Callable[[Array, PyTree, Key], tuple[Array, PyTree, PyTree]]
+# obs as shown, memory, key -> action, memory, extras
+Policy = Callable[[PyTree, PyTree, Key], tuple[Array, PyTree, PyTree]]
 
 
 def init_world(
@@ -63,15 +63,17 @@ def rollout(
     Args:
         env: any gymnax environment.
         params: its parameters.
-        policy: from `obs [N, *O]`, memory `[N, ...]` and a key to `action [N]`, the
-            memory afterwards and extras `[N, ...]`.
+        policy: from observations as the environment shows them, leaves `[N, ...]`,
+            memory `[N, ...]` and a key to `action [N]`, the memory afterwards and
+            extras `[N, ...]`.
         world: where the environments stand.
         key: consumed.
         length: T, static.
 
     Returns:
-        The world afterwards, the transitions `[T, N, ...]`, and the mean return and
-        length of the episodes that ended meanwhile (NaN if none did) with their number.
+        The world afterwards, the transitions `[T, N, ...]`, and metrics: the mean
+        return and length of the episodes that ended meanwhile, as ratios, and their
+        number.
     """
 
     def step(world: World, key: Key) -> tuple[World, tuple[Transition, Array, Array]]:
@@ -107,11 +109,10 @@ def rollout(
     )
     ended = batch.terminated | batch.truncated
     episodes = jnp.sum(ended)
-    count = jnp.where(episodes > 0, episodes, jnp.nan)
-    metrics = {
-        "episode_return": jnp.sum(returns * ended) / count,
-        "episode_length": jnp.sum(lengths * ended) / count,
-        "episodes": episodes.astype(jnp.float32),
+    metrics: Metrics = {
+        "episode_return": Ratio(jnp.sum(jnp.where(ended, returns, 0.0)), episodes),
+        "episode_length": Ratio(jnp.sum(lengths * ended), episodes),
+        "episodes_per_iteration": episodes.astype(jnp.float32),
     }
     return world, batch, metrics
 
@@ -119,7 +120,7 @@ def rollout(
 def play(
     env: Environment,
     params: Any,
-    act: Callable[[Array, PyTree, Key], tuple[Array, PyTree]],
+    act: Callable[[PyTree, PyTree, Key], tuple[Array, PyTree]],
     key: Key,
     games: int,
     max_steps: int,
@@ -134,7 +135,8 @@ def play(
     Args:
         env: any gymnax environment whose episode is one game.
         params: its parameters.
-        act: from `obs [G, *O]`, memory and a key to `action [G]` and memory.
+        act: from observations as shown, leaves `[G, ...]`, memory and a key to
+            `action [G]` and memory.
         key: consumed.
         games: G, static.
         max_steps: agent steps after which a game counts as truncated; static.

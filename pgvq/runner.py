@@ -11,6 +11,8 @@ Checkpoints may be deleted, a batch's folder at a time or all of them: the lanes
 batch that has no folder are done by their tables alone (`pgvq.checkpoints`).
 """
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,24 @@ import pandas as pd
 
 from pgvq import checkpoints, devices, results
 from pgvq.batch_run import BatchRun, Stopped
-from pgvq.differences import completed, differences
+from pgvq.debugging import check_precision
+from pgvq.differences import check_untouched, differences, has_digest
 from pgvq.experiment import Experiment
+from pgvq.feasibility import check_programs
 from pgvq.interrupts import interruptible
 from pgvq.lane import Evaluation, Lane
+from pgvq.locations import as_path
 from pgvq.locking import locked
 from pgvq.progress import Reporter
 from pgvq.results import Results
 from pgvq.types import InputError
 
 MAX_LANES = 256  # per program; more would only cost memory
+OLD_FOLDER = (
+    "{folder} was written before pgvq described experiments completely: it was found "
+    "the same by the texts that it holds, which show neither the code of functions nor "
+    "the inside of long arrays; if any of these changed since, use --fresh"
+)
 
 Tables = dict[str, dict[str, pd.DataFrame]]  # by variant and table name
 
@@ -65,10 +75,20 @@ def run(
         Interrupted: Ctrl-C; what was trained is saved.
     """
     devices.wanted_devices()
+    if not isinstance(experiment, Experiment):
+        raise InputError(
+            f"run: {type(experiment).__name__} is no experiment; give Experiment(...)"
+        )
+    check_precision()
     if out is None:
         return Run(experiment, None, reporter).finish()
-    folder = Path(out)
+    folder = as_path(out, "out")
     results.check_place(folder)
+    if fresh or not (folder / "experiment.json").exists():
+        # Nothing is made, or deleted, for programs that cannot be built.
+        _check_programs(
+            experiment, experiment.batches((n, 0) for n in experiment.variants)
+        )
     with locked(folder):
         if fresh:
             results.delete(folder)
@@ -99,7 +119,7 @@ def train(
         reporter: told of progress; None is silent.
     """
     experiment = Experiment(
-        name="train" if out is None else Path(out).name,
+        name="train" if out is None else _name(out),
         algorithms=[algorithm],
         steps=steps,
         seeds=seeds,
@@ -107,6 +127,18 @@ def train(
         games=games,
     )
     return run(experiment, out, reporter)
+
+
+def _check_programs(experiment: Experiment, batches: list[list[Lane]]) -> None:
+    """Raises `InputError` where a program cannot be built, or does not fit."""
+    keys = experiment.programs.keys
+    check_programs(batches, keys, experiment.games, experiment.game_steps)
+
+
+def _name(out: Any) -> str:
+    """An experiment's name from that of its folder, which may have any."""
+    name = os.path.basename(os.path.abspath(as_path(out, "out")))
+    return re.sub(r"[^\w .,=+@()\[\]-]", "-", name).lstrip(" .,=+@()[]-") or "train"
 
 
 class Run:
@@ -137,6 +169,7 @@ class Run:
             name: [experiment.steps_at(variants[name], i) for i in iterations]
             for name, iterations in points.items()
         }
+        self.is_complete = True  # what the folder says of the configuration
         if folder is not None:
             self._open(folder, source)
 
@@ -144,6 +177,8 @@ class Run:
         """Trains all that is missing."""
         with interruptible() as interrupted:
             batches, missing = self._plan()
+            _check_programs(self.experiment, [lanes for lanes, _ in batches])
+            self._say_what_is_uncertain(missing)
             done = self.experiment.seeds * len(self.tables) - missing
             self.reporter.planned(self.experiment, done, [b[0] for b in batches])
             for lanes, saved in batches:
@@ -155,23 +190,39 @@ class Run:
 
     def _open(self, folder: Path, source: dict[str, Any] | None) -> None:
         """Reads what the folder holds, or makes it."""
-        if not (folder / "experiment.json").exists():
+        path = folder / "experiment.json"
+        if not path.exists():
             made = self.description | ({"source": source} if source else {})
             self.description = results.create(folder, made)
             return
         held = results.read_description(folder)
-        held = completed(held, self.experiment.variants)
-        changes = differences(held, self.description)
+        check_untouched(held, str(path))
+        changes = differences(held, self.experiment)
         if changes:
             raise InputError(
                 f"{folder} holds this experiment with another configuration "
                 f"({'; '.join(changes[:4])}{'; ...' if len(changes) > 4 else ''}); use "
                 "--fresh to delete it and start anew, or --out for another folder"
             )
-        self.description = held
+        self.is_complete = has_digest(held)
+        self.description = held if self.is_complete else held | self.description
         for name, tables in self.tables.items():
             for table in tables:
                 tables[table] = results.read_table(folder, name, table)
+
+    def _say_what_is_uncertain(self, missing: int) -> None:
+        """Of a folder that goes on without a digest, and of variants that are one."""
+        if not missing:
+            return
+        for first, second in self.experiment.programs.same_numbers():
+            self.reporter.note(
+                f"{first} and {second} train the same: float32 cannot tell their "
+                "values apart"
+            )
+        if self.folder is not None and not self.is_complete:
+            self.reporter.note(OLD_FOLDER.format(folder=self.folder))
+            self.description["continued_without_digest"] = True
+            results.update(self.folder, self.description)
 
     def _plan(self) -> tuple[list[tuple[list[Lane], checkpoints.Batch | None]], int]:
         """Batches to train, resumed ones first, and the number of missing lanes."""

@@ -7,15 +7,16 @@ import pandas as pd
 
 from pgvq.curves import Curves, curves
 from pgvq.results import Results
+from pgvq.score_meaning import comparable, score_in, score_of_variant
 from pgvq.statistics import (
     bootstrap_interval,
     interquartile_mean,
     probability_of_improvement,
     share_that_learned,
-    steps_to_reach,
+    steps_to_stay,
 )
 
-_COUNTS = ("seeds", "finished", "diverged", "games")
+_COUNTS = ("seeds", "finished", "diverged", "nan_scores", "games")
 
 
 def summarise(
@@ -27,27 +28,31 @@ def summarise(
     """Describe each variant in one row; NaN stands for what is not known.
 
     `seeds`, `finished` (trained for the whole budget), `diverged` (parameters no
-    longer finite; they stay in every number), `games` per evaluation.
+    longer finite; they stay in every number), `nan_scores` (finished seeds whose final
+    score is NaN; they stay too, and rank below every number), `games` per evaluation.
     `score`, `score_low`, `score_high`: the mean over a finished seed's games at the
     end, then the interquartile mean over those seeds and its 95 % interval.
     `learned`: share of finished seeds that end above the parity score, or, where the
     environment has none, above their own score before learning.
     `truncated`: share of the final games that met the step cap; `identical_games`:
     share of finished seeds whose final games were all the same, and so are one sample.
-    `steps_to_X`, `reached_X` for each threshold X: agent steps after which the median
-    seed scores X or more (NaN unless more than half do), and how many seeds do;
+    `steps_to_X`, `reached_X` for each threshold X: agent steps from which on the curve
+    over seeds, their interquartile mean, scores X or more for good (interpolated
+    between evaluation points; infinity for never), and how many seeds' own curves do;
     by default 0 and +15 where the score has a parity.
     `train_seconds`, `compile_seconds`, `evaluation_seconds` over all sessions, and
     `steps_per_second`, agent steps of all seeds per second of training.
 
     Raises `InputError` for a mode that was not evaluated.
     """
-    parity = results.description["score"].get("parity")
+    described = results.description
     if thresholds is None:
-        thresholds = (0.0, 15.0) if parity is not None else ()
+        known = score_in(described)["parity"] is not None
+        thresholds = (0.0, 15.0) if known else ()
     rows = []
-    for variant in results.description["variants"]:
+    for variant in described["variants"]:
         found = curves(results, variant, mode)
+        parity = score_of_variant(described, variant).get("parity")
         rows.append(
             {
                 "variant": variant["name"],
@@ -71,6 +76,7 @@ def _final(found: Curves, parity: float | None) -> dict[str, Any]:
     return {
         "seeds": len(found.seeds),
         "finished": int(found.finished.sum()),
+        "nan_scores": int(np.isnan(final).sum()),
         "score": float(interquartile_mean(final)),
         "score_low": float(low),
         "score_high": float(high),
@@ -87,7 +93,12 @@ def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, A
         & table["seed"].isin(found.seeds[found.finished].tolist())
         & (table["agent_steps"] == max(found.steps, default=0))
     ]
-    kinds = rows.groupby("seed")[["score", "length"]].nunique().to_numpy().max(axis=1)
+    kinds = (
+        rows.groupby("seed")[["score", "length"]]
+        .nunique(dropna=False)
+        .to_numpy()
+        .max(axis=1)
+    )
     several = found.games > 1 and len(rows) > 0
     trained = name in set(results.training["variant"])
     return {
@@ -101,18 +112,15 @@ def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, A
 
 
 def _speed(found: Curves, thresholds: tuple[float, ...]) -> dict[str, float]:
-    """Agent steps to each threshold, of the seeds that went furthest.
-
-    A seed that never gets there counts as later than all others: the median over only
-    those that do would praise an algorithm for its failures.
-    """
+    """Agent steps from which on the curve over seeds stays above each threshold."""
     row: dict[str, float] = {}
+    scores = found.scores[found.complete]
     for bar in thresholds:
-        reached = steps_to_reach(found.steps, found.scores[found.complete], bar)
-        later = np.where(np.isnan(reached), np.inf, reached)
-        middle = float(np.median(later)) if len(later) else np.inf
-        row[f"steps_to_{bar:g}"] = middle if np.isfinite(middle) else np.nan
-        row[f"reached_{bar:g}"] = int(np.sum(~np.isnan(reached)))
+        middle = interquartile_mean(scores)[None] if len(scores) else scores
+        there = steps_to_stay(found.steps, middle, bar)
+        row[f"steps_to_{bar:g}"] = float(there[0]) if len(there) else np.inf
+        there = steps_to_stay(found.steps, scores, bar)
+        row[f"reached_{bar:g}"] = int(np.sum(np.isfinite(there)))
     return row
 
 
@@ -136,10 +144,12 @@ def duels(results: Results, mode: str = "greedy") -> pd.DataFrame:
     """For each pair of variants: how often a run of `a` ends above one of `b`.
 
     Columns `a`, `b`, `probability` (ties count one half) and its 95 % interval `low`,
-    `high`, over finished seeds; NaN as in `probability_of_improvement`.
+    `high`, over finished seeds; NaN as in `probability_of_improvement`. Variants that
+    are evaluated in different environments are no pair.
     """
-    final = {}
+    final, variants = {}, {}
     for variant in results.description["variants"]:
+        variants[variant["name"]] = variant
         found = curves(results, variant, mode)
         final[variant["name"]] = found.scores[found.finished][:, -1:].ravel()
     rows = [
@@ -150,6 +160,6 @@ def duels(results: Results, mode: str = "greedy") -> pd.DataFrame:
         )
         for a in final
         for b in final
-        if a != b
+        if a != b and comparable(results.description, variants[a], variants[b])
     ]
     return pd.DataFrame(rows, columns=["a", "b", "probability", "low", "high"])

@@ -9,7 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pgvq.plain_text import literal, printable, say, visible
 from pgvq.results import Results
+from pgvq.score_meaning import difference_in_words, score_in, score_of_variant
 from pgvq.summary import duels, summarise
 
 _UNKNOWN = "–"
@@ -29,7 +31,9 @@ def print_summary(
         name.removeprefix("steps_to_") for name in frame if "steps_to_" in str(name)
     ]
     table = Table(
-        title=f"{results.description['title']}: final scores, {played(mode)}",
+        title=literal(
+            f"{visible(results.description['title'])}: final scores, {played(mode)}"
+        ),
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
@@ -41,11 +45,12 @@ def print_summary(
         table.add_column(name, justify="right", no_wrap=True)
     rows: list[dict[str, Any]] = frame.to_dict("records")
     for row in rows:
-        table.add_row(*_cells(row, bars))
-    console.print(table)
+        table.add_row(*map(literal, _cells(row, bars)))
     notes = [*_caption(results, frame, mode, bars), *_duels(results, mode)]
-    for line in [*notes, *warnings(frame)]:
-        console.print(line, style=None, highlight=False, markup=False)
+    with printable():
+        console.print(table)
+        for line in [*notes, *warnings(frame)]:
+            say(console, line)
 
 
 def _duels(results: Results, mode: str) -> list[str]:
@@ -81,10 +86,11 @@ def signed(bar: str) -> str:
 def _cells(row: Mapping[str, Any], bars: list[str]) -> list[str]:
     """One row of the table; what belongs to a number stands on the line below it."""
     interval = f"[{_score(row['score_low'])}, {_score(row['score_high'])}]"
+    no_interval = _unknown(row["score_low"]) and _unknown(row["score_high"])
     compiled = f"+{duration(row['compile_seconds'])}"
     return [
         row["variant"],
-        _score(row["score"]) + ("" if _unknown(row["score_low"]) else "\n" + interval),
+        _final_score(row) + ("" if no_interval else "\n" + interval),
         f"{row['finished']}/{row['seeds']}",
         percent(row["learned"]),
         *(
@@ -101,11 +107,18 @@ def _caption(
     results: Results, frame: pd.DataFrame, mode: str, bars: list[str]
 ) -> list[str]:
     """Say what each column means, for a reader who meets them for the first time."""
-    label = results.description["score"].get("label", "score")
+    meaning = score_in(results.description)
+    label = meaning["label"]
     label = label if label.startswith("score") else f"score ({label})"
     games = frame["games"].max()
-    parity = results.description["score"].get("parity")
+    bars_of = {
+        score_of_variant(results.description, variant).get("parity")
+        for variant in results.description["variants"]
+    }
+    parity = meaning["parity"]
     above = "its own score before learning" if parity is None else f"{parity:g}"
+    if len(bars_of) > 1:
+        above = "parity where its game has one, else its own score before learning"
     score = (
         f"{label}: {played(mode)}, mean of each seed's {games} games; then the "
         "interquartile mean over seeds and its 95 % bootstrap interval over whole "
@@ -118,9 +131,12 @@ def _caption(
     ]
     if bars:
         lines.append(
-            f"to {signed(bars[0])}: agent steps to the first evaluation at which the "
-            "median seed scores that or more; below, how many seeds ever do."
+            f"to {signed(bars[0])}: agent steps from which on the interquartile mean "
+            "over seeds is that or more, up to the end; below, how many seeds' own "
+            "curves are."
         )
+    if differ := difference_in_words(results.description):
+        lines.append(differ)
     return [
         *lines,
         "training: by the wall clock, all seeds together; below, + compilation.",
@@ -140,6 +156,12 @@ def warnings(frame: pd.DataFrame) -> list[str]:
         if not _unknown(row["diverged"]) and row["diverged"]:
             of = f"{row['diverged']} of {row['seeds']}"
             lines.append(f"{name}: {of} seeds diverged; they count like the others.")
+        if not _unknown(row["nan_scores"]) and row["nan_scores"]:
+            of = f"{row['nan_scores']} of {row['finished']}"
+            lines.append(
+                f"{name}: the final score of {of} seeds is NaN; they count, ranked "
+                "below every number."
+            )
         if row["truncated"] > 0:
             share = percent(row["truncated"])
             lines.append(f"{name}: {share} of the games were cut off by the step cap.")
@@ -154,6 +176,12 @@ def warnings(frame: pd.DataFrame) -> list[str]:
 
 def _unknown(value: Any) -> bool:
     return bool(pd.isna(value))
+
+
+def _final_score(row: Mapping[str, Any]) -> str:
+    """The score over seeds; "NaN" where seeds scored that, not where none is known."""
+    lost = row["finished"] and _unknown(row["score"])
+    return "NaN" if lost else _score(row["score"])
 
 
 def _score(value: float) -> str:
@@ -171,9 +199,11 @@ def percent(share: float) -> str:
 
 
 def short(number: float) -> str:
-    """A large number in three digits: 950, 12.3k, 4.56M."""
+    """A large number in three digits: 950, 12.3k, 4.56M; infinity is "never"."""
     if _unknown(number):
         return _UNKNOWN
+    if math.isinf(number):
+        return "never"
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= 0.9995 * unit:
             scaled = number / unit

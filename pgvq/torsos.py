@@ -6,19 +6,23 @@ compare by value, so they can be static fields of an algorithm.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import Array, lax
 
+from pgvq.scalars import as_bool, as_int, shown
 from pgvq.types import InputError
 
 HE = nn.initializers.he_normal()
 
 Activation = Callable[[Array], Array]
 Method = Literal["auto", "im2col", "lax"]
+
+WIDEST = 65_536  # of any layer
 
 
 class MLP(nn.Module):
@@ -34,6 +38,10 @@ class MLP(nn.Module):
     features: tuple[int, ...] = (64, 64)
     activation: Activation = nn.relu
     layer_norm: bool = False
+
+    def __post_init__(self) -> None:
+        settle_layers(self, "features")
+        super().__post_init__()
 
     @nn.compact
     def __call__(self, obs: Array) -> Array:
@@ -68,6 +76,11 @@ class Conv(nn.Module):
     activation: Activation = nn.relu
     layer_norm: bool = False
     method: Method = "auto"
+
+    def __post_init__(self) -> None:
+        settle_layers(self, "features", "channels")
+        settle_filter(self)
+        super().__post_init__()
 
     @nn.compact
     def __call__(self, obs: Array) -> Array:
@@ -104,6 +117,10 @@ class Torso(nn.Module):
     channels: tuple[int, ...] = (16,)
     image_features: tuple[int, ...] = (128,)
 
+    def __post_init__(self) -> None:
+        settle_layers(self, "features", "channels", "image_features")
+        super().__post_init__()
+
     @nn.compact
     def __call__(self, obs: Array) -> Array:
         """`obs [N, *O]`, any dtype, to `[N, F]`."""
@@ -116,6 +133,74 @@ class Torso(nn.Module):
         return dense_layers(
             hidden, self.image_features, self.activation, self.layer_norm
         )
+
+
+def settle_layers(module: Any, *widths: str) -> None:
+    """Makes the fields of a torso plain, or raises `InputError`: in `__post_init__`.
+
+    `widths` names the fields that are tuples of layers' widths; a list or an array
+    becomes a tuple of ints.
+    """
+    for field in widths:
+        given = getattr(module, field)
+        if isinstance(given, np.ndarray | jax.Array) and np.ndim(given) == 1:
+            given = list(np.asarray(given))
+        if not isinstance(given, list | tuple):
+            raise InputError(
+                f"{type(module).__name__}: {field}={shown(given)} must be a tuple with "
+                f"the width of each layer, such as {example(module, field)}"
+            )
+        setattr(module, field, tuple(whole(module, field, one) for one in given))
+    if not callable(module.activation):
+        name = module.activation if isinstance(module.activation, str) else "tanh"
+        known = name if hasattr(nn, name) else "tanh"
+        raise InputError(
+            f"{type(module).__name__}: activation={shown(module.activation)} must be a "
+            f"function from arrays to arrays; give nn.{known}, after `from flax import "
+            "linen as nn`"
+        )
+    layer_norm = as_bool(module.layer_norm)
+    if layer_norm is None:
+        raise InputError(
+            f"{type(module).__name__}: layer_norm={shown(module.layer_norm)} must be "
+            "True or False"
+        )
+    module.layer_norm = layer_norm
+
+
+def settle_filter(module: Any) -> None:
+    """The same for a convolution's `kernel`, `stride` and `method`."""
+    module.kernel = whole(module, "kernel", module.kernel)
+    module.stride = whole(module, "stride", module.stride)
+    if module.method not in ("auto", "im2col", "lax"):
+        raise InputError(
+            f"method={shown(module.method)} is no way to convolve; "
+            "use 'auto', 'im2col' or 'lax'"
+        )
+
+
+def whole(module: Any, field: str, given: Any) -> int:
+    """A width, a size or a stride as Python's int, or an `InputError`."""
+    value = as_int(given)
+    held = getattr(module, field)
+    told = f"{type(module).__name__}: {field}={shown(held)}"
+    if value is None or value < 1:
+        several = isinstance(held, list | tuple | np.ndarray)
+        wanted = "whole numbers" if several else "a whole number"
+        raise InputError(
+            f"{told} must be {wanted} of at least 1, such as {example(module, field)}"
+        )
+    if value > WIDEST:
+        raise InputError(
+            f"{told} is more than {WIDEST:,}, and two layers of that width have 17 GB "
+            f"of weights between them; use less, such as {example(module, field)}"
+        )
+    return value
+
+
+def example(module: Any, field: str) -> str:
+    """A value that a field can have: its default, or a usual number."""
+    return repr(getattr(type(module), field, 16))
 
 
 def is_image(shape: tuple[int, ...]) -> bool:
@@ -150,16 +235,8 @@ class Convolution(nn.Module):
     method: Method = "auto"
 
     def __post_init__(self) -> None:
-        if self.method not in ("auto", "im2col", "lax"):
-            raise InputError(
-                f"method={self.method!r} is no way to convolve; "
-                "use 'auto', 'im2col' or 'lax'"
-            )
-        if min(self.filters, self.kernel, self.stride) < 1:
-            raise InputError(
-                f"filters={self.filters}, kernel={self.kernel} and "
-                f"stride={self.stride} must all be at least 1"
-            )
+        self.filters = whole(self, "filters", self.filters)
+        settle_filter(self)
         super().__post_init__()
 
     @nn.compact

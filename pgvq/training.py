@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from pgvq import debugging
 from pgvq.algorithms.base import Algorithm
 from pgvq.devices import side_by_side
 from pgvq.lane import (
@@ -26,6 +27,7 @@ from pgvq.lane import (
     evaluate_lane,
     init_lane,
 )
+from pgvq.types import InputError
 
 
 class Lanes:
@@ -95,7 +97,7 @@ class Lanes:
     def start(self) -> Progress:
         """Every lane at its beginning, after its initial steps."""
         self.compile()
-        return jax.block_until_ready(self._programs["init"](*self._inputs))
+        return self._watched("its start", "init", self._inputs)
 
     def advance(self, progress: Progress, iterations: int) -> tuple[Progress, float]:
         """Trains for so many iterations; `progress` is used up.
@@ -104,9 +106,8 @@ class Lanes:
         """
         self.compile()
         began = time.perf_counter()
-        progress = jax.block_until_ready(
-            self._programs["advance"](jnp.int32(iterations), self._inputs[0], progress)
-        )
+        args = (jnp.int32(iterations), self._inputs[0], progress)
+        progress = self._watched("", "advance", args)
         return progress, time.perf_counter() - began
 
     def evaluate(self, progress: Progress, point: int) -> tuple[Evaluation, float]:
@@ -120,9 +121,8 @@ class Lanes:
         """
         self.compile()
         began = time.perf_counter()
-        games, diverged = jax.device_get(
-            self._programs["evaluate"](jnp.int32(point), *self._inputs, progress.state)
-        )
+        args = (jnp.int32(point), *self._inputs, progress.state)
+        games, diverged = jax.device_get(self._watched("its games", "evaluate", args))
         seconds = time.perf_counter() - began
         count = len(self.lanes)
         games = jax.tree.map(lambda leaf: leaf[:count], games)
@@ -130,16 +130,16 @@ class Lanes:
 
     def metrics(self, progress: Progress) -> tuple[Progress, dict[str, np.ndarray]]:
         """Means `[L]` since the last call (NaN where none was known); starts afresh."""
-        sums, counts = jax.device_get((progress.sums, progress.counts))
-        with np.errstate(invalid="ignore"):
-            means = {name: sums[name] / counts[name] for name in sums}
-        zeros = self._put(jax.tree.map(np.zeros_like, sums))
-        again = self._put(jax.tree.map(np.zeros_like, counts))
+        held = jax.device_get(progress.metrics)
         count = len(self.lanes)
-        return (
-            progress._replace(sums=zeros, counts=again),
-            {name: mean[:count] for name, mean in means.items()},
-        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = {
+                name: (np.float64(mean.total) + mean.rounded_off)[:count]
+                / np.where(mean.number > 0, mean.number, np.nan)[:count]
+                for name, mean in held.items()
+            }
+        zeros = self._put(jax.tree.map(np.zeros_like, held))
+        return progress._replace(metrics=zeros), means
 
     def to_host(self, progress: Progress) -> Progress:
         """Plain numpy arrays, keys as their data: what a checkpoint can hold.
@@ -189,9 +189,10 @@ class Lanes:
     def _shapes(self) -> Progress:
         """Shapes, dtypes and layout of `start`'s answer."""
         lanes = NamedSharding(self.mesh, PartitionSpec("lanes"))
+        with jax.disable_jit(False):  # which would run through every loop
+            shapes = jax.eval_shape(_vmapped(init_lane), *self._inputs)
         return jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=lanes),
-            jax.eval_shape(_vmapped(init_lane), *self._inputs),
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=lanes), shapes
         )
 
     def _compiled(
@@ -201,6 +202,11 @@ class Lanes:
 
         Its first `shared` arguments are the same for all lanes.
         """
+        # Games are compiled even so: they are long, and nothing is learnt in them.
+        if debugging.is_eager() and function is not self._evaluate:
+            return debugging.one_by_one(function, shared)
+        if debugging.finds_nans():
+            donated = ()  # what was there before the NaN is run again
         lanes, same = PartitionSpec("lanes"), PartitionSpec()
         sharded = jax.shard_map(
             _vmapped(function, shared),
@@ -209,7 +215,56 @@ class Lanes:
             out_specs=lanes,
             check_vma=False,
         )
-        return jax.jit(sharded, donate_argnums=donated).lower(*args).compile()
+        with jax.disable_jit(False):
+            return jax.jit(sharded, donate_argnums=donated).lower(*args).compile()
+
+    def _watched(self, what: str, name: str, args: tuple[Any, ...]) -> Any:
+        """What a program returns; if asked, an `InputError` where a NaN was born.
+
+        `what` it does, in words; empty for training, whose iteration is found.
+        """
+        program = self._programs[name]
+        if debugging.is_eager():
+            try:
+                # Games are compiled even so.
+                with jax.disable_jit(name != "evaluate"):
+                    return self._put(program(*args))
+            except FloatingPointError as error:
+                raise debugging.told(error, what or "training") from error
+        if not debugging.finds_nans():
+            return jax.block_until_ready(program(*args))
+        with jax.debug_nans(False):  # a NaN of a metric is no fault
+            found = jax.block_until_ready(program(*args))
+        bad = debugging.bad_lanes(found.state) if name != "evaluate" else []
+        if bad:
+            raise self._birth(what, name, args, bad)
+        return found
+
+    def _birth(
+        self, what: str, name: str, args: tuple[Any, ...], bad: list[int]
+    ) -> InputError:
+        """Where the first NaN of a program's state is born."""
+        lane = bad[0]
+        if name == "advance":
+            number, algorithms, progress = args
+
+            def advance(count: int) -> Progress:
+                return self._programs["advance"](jnp.int32(count), algorithms, progress)
+
+            count, before = debugging.first_bad(advance, int(number), lane)
+            args = (jnp.int32(1), algorithms, progress if before is None else before)
+            what = f"iteration {count} of a chunk"
+        single = tuple(
+            arg if name == "advance" and place == 0 else jax.tree.map(_of(lane), arg)
+            for place, arg in enumerate(args)
+        )
+        function = advance_lane if name == "advance" else init_lane
+        who = f"{self.lanes[lane].variant}, seed {self.lanes[lane].seed}"
+        return debugging.born(f"{what} of {who}", partial(function, *single))
+
+
+def _of(lane: int) -> Any:
+    return lambda leaf: leaf[lane]
 
 
 def _vmapped(function: Any, shared: int = 0) -> Any:

@@ -13,12 +13,33 @@ one decision (4 frames in Pong by default), an *iteration* one call of
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jax import Array
 
 Key = Array  # a typed key, `jax.random.key(seed)`
 PyTree = Any
 Params = Any  # a pytree of network weights
-Metrics = dict[str, Array]  # scalars, already reduced; NaN where not yet known
+
+
+class Ratio(NamedTuple):
+    """A metric that is a mean over things of which an iteration has few or many.
+
+    Over iterations both parts are summed, so that each thing counts the same: the mean
+    return of episodes is the sum over episodes by their number, not a mean of means.
+    """
+
+    total: Array  # []
+    number: Array  # [] how many things; the ratio is not known where it is 0
+
+    @property
+    def value(self) -> Array:
+        """`total / number`, NaN where there is nothing: `[]`."""
+        return self.total / jnp.where(self.number > 0, self.number, jnp.nan)
+
+
+# By name: scalars, whose mean over iterations is reported, NaN where not yet known; or
+# ratios of sums.
+Metrics = dict[str, Array | Ratio]
 
 
 class InputError(ValueError):
@@ -31,10 +52,10 @@ class InputError(ValueError):
 class Transition(NamedTuple):
     """One agent step as it was lived; with leading axes `[T, N, ...]` or `[B, ...]`."""
 
-    obs: Array  # [*O] what the agent saw
+    obs: PyTree  # [*O] what the agent saw
     action: Array  # [] int32
     reward: Array  # [] float32
-    next_obs: Array  # [*O] what followed, before any automatic reset
+    next_obs: PyTree  # [*O] what followed, before any automatic reset
     terminated: Array  # [] bool: the episode ended here, nothing to bootstrap from
     truncated: Array  # [] bool: the clock ended it here, bootstrap but cut the trace
     extras: PyTree = ()  # whatever the algorithm's `explore` recorded beside the action

@@ -7,6 +7,7 @@ import signal
 import sys
 
 import jax
+import jax.numpy as jnp
 import pytest
 from cli_fixtures import TEXT, Calls, assert_equal, command, dqn, tiny
 from PIL import Image
@@ -290,7 +291,11 @@ SETTINGS = {
     "dqn.num_envs=inf": "must be a whole number",
     "dqn.double=maybe": "must be true or false",
     "dqn.torso.features=big": "with commas between",
-    "dqn.torso.activation=relu": "change it in the file",
+    "dqn.torso.activation=tanhh": "is no function of jax.nn: did you mean tanh?",
+    "dqn.torso.activation=1e-3": "is no function of jax.nn: use one of abs, ",
+    "dqn.torso=MLP": "torso is MLP(features=(8,), activation=relu, layer_norm=False), "
+    "which cannot be written",
+    "dqn.capacity=1000000000": "capacity=1000000000 may be about",
     "dqn.torso.feature=8": "did you mean features?",
     "dqn.env.frame_skip=0": "frame_skip=0 is impossible",
     "dqn.env.frame_skips=4": "did you mean frame_skip?",
@@ -345,6 +350,11 @@ def test_settings_that_contradict():
         override(tiny(), ["dqn.env.frame_skip=2", "dqn.env=CartPole-v1"])
     made = override(tiny(), ["dqn.env=CartPole-v1"]).variants["dqn"]
     assert made.env.name == "CartPole-v1"
+    both = ["dqn.env_params.link_mass_1=2", "dqn.env=Acrobot-v1"]
+    assert override(tiny(), both).variants["dqn"].env_params.link_mass_1 == 2.0
+    made = override(tiny(), ["dqn.torso.activation=tanh"]).variants["dqn"]
+    assert made.torso.activation is jnp.tanh
+    made = override(tiny(), ["dqn.env=CartPole-v1"]).variants["dqn"]
     params = override(
         tiny(algorithms=[made]), ["dqn.env_params.max_steps_in_episode=77"]
     )
@@ -355,6 +365,9 @@ RUNS = {
     ("--steps", "10"): "less than what dqn takes",
     ("--steps", "nan"): "steps=nan must be",
     ("--seeds", "0"): "seeds=0 must be",
+    ("--seeds", "1000000000"): "seeds=1000000000 is too many",
+    ("--evaluations", "1000000000"): "evaluations=1000000000 is too many",
+    ("--games", "1000000000"): "games=1000000000 is too many",
     ("--out", "tiny.py"): "tiny.py is a file",
     ("--out", "."): "is not a results folder (it holds 'tiny.py'",
     ("--out", ".", "--fresh"): "is not a results folder (it holds 'tiny.py'",

@@ -1,15 +1,21 @@
 """What an experiment accepts, how it is laid out, and how it is described."""
 
 import dataclasses
+import json
 import math
+import threading
 
 import gymnax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from cli_fixtures import dqn, tiny
 from flax import struct
+from gymnax.environments.bsuite.catch import Catch
 
 from pgvq import DQN, REINFORCE, ActorCritic, Experiment, Pong, make, sweep
 from pgvq.experiment import is_sweepable
+from pgvq.files import plain
 from pgvq.networks import MLP
 from pgvq.types import InputError
 
@@ -75,6 +81,14 @@ def test_the_description_says_what_a_score_means():
     assert other["parity"] is None
 
 
+class Holding(Catch):
+    """An environment with something that has no description."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+
 BAD = [
     ({"steps": 50}, r"steps=50 is less than what dqn takes .* 64 agent steps"),
     ({"steps": 0}, "steps=0 must be a number of agent steps"),
@@ -94,6 +108,25 @@ BAD = [
     ({"algorithms": [dqn(), dqn()]}, "two algorithms are called 'dqn'"),
     ({"name": "../elsewhere"}, "name='../elsewhere' cannot be a folder"),
     ({"name": ""}, "name='' cannot be a folder"),
+    ({"name": 5}, "name=5 cannot be a folder; it is of type int"),
+    ({"name": "a" * 300}, "cannot be a folder"),
+    ({"title": 5}, "title=5 must be a text"),
+    ({"algorithms": {"": dqn()}}, "the variant name '' cannot be a folder"),
+    ({"algorithms": {5: dqn()}}, "the variant name 5 is of type int"),
+    ({"algorithms": {"../x": dqn()}}, r"the variant name '../x' cannot be a folder"),
+    ({"algorithms": {"a": dqn(), "A": dqn()}}, "two algorithms are called 'A'"),
+    ({"algorithms": [*sweep(DQN(), discount=[0.9])]}, "without a star"),
+    ({"algorithms": [object()]}, "is no algorithm: object lacks"),
+    ({"steps": True}, "steps=True must be a number"),
+    ({"steps": None}, "steps=None must be a number"),
+    ({"seeds": 10**9}, r"seeds=1000000000 is too many: .* give at most \d+$"),
+    ({"evaluations": 10**9}, "evaluations=1000000000 is too many"),
+    ({"games": 10**9}, "games=1000000000 is too many"),
+    ({"max_game_steps": 10**12}, "counters are int32"),
+    ({"seeds": 10**5, "games": 10**5}, "is too many"),
+    ({"seeds": np.bool_(True)}, "seeds=.* must be a whole number"),
+    ({"algorithms": [dqn(env=Holding())]}, r"^dqn\.env\.lock is of type _thread"),
+    ({"algorithms": [dqn(torso=MLP([8]))]}, r"dqn: torso=MLP.* has no hash"),
 ]
 
 
@@ -101,6 +134,34 @@ BAD = [
 def test_what_cannot_be_trained_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         tiny(**changes)
+
+
+def test_numbers_of_numpy_and_jax_are_numbers():
+    made = tiny(
+        steps=np.int64(224),
+        seeds=np.int32(2),
+        games=jnp.int32(2),
+        evaluations=np.array(3),
+    )
+    assert made.describe() == tiny().describe()
+    assert made.describe()["digest"] == tiny(steps=np.float32(224)).describe()["digest"]
+    assert type(made.seeds) is int
+
+
+def test_a_description_is_whole_and_readable():
+    described = tiny().describe()
+    assert described["variants"][0]["fields"]["torso"] == {
+        "object": "pgvq.torsos.MLP",
+        "fields": {
+            "features": [8],
+            "activation": {"function": "jax.nn.relu"},
+            "layer_norm": False,
+        },
+    }
+    assert described["sources"] == {}
+    assert json.loads(json.dumps(plain(described))) == described
+    other = tiny(steps=224.5).describe()
+    assert described["digest"] != other["digest"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, "fast"])

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from pgvq import load
+from pgvq.algorithms.replay_learning import Minibatch, Row
 from pgvq.cli import listing, main
 from pgvq.cli.loading import load_experiment
 from pgvq.cli.overrides import override
@@ -60,6 +62,59 @@ def test_the_algorithm_learns(workplace, capsys):
     training = load("results/mine").training
     assert not training["diverged"].any()
     assert training["baseline"].iloc[-1] > 0
+
+
+def test_a_whole_algorithm_with_a_replay_fits_on_a_page():
+    assert len(PROGRAMS["munchausen.py"].splitlines()) <= 60
+
+
+def test_the_algorithm_with_a_replay_learns(workplace):
+    """And its bonus is one: negative, and no lower than its bound allows."""
+    (agent,) = load_experiment("munchausen.py").experiment.variants.values()
+    agent = agent.replace(budget=2e4)
+
+    @jax.jit
+    def learn(key):
+        def one(state, _):
+            return agent.iterate(state)
+
+        state, metrics = jax.lax.scan(one, agent.init(key), length=150)
+        return state.agent_steps, metrics
+
+    steps, metrics = learn(jax.random.key(0))
+    assert steps == agent.initial_steps + 150 * agent.steps_per_iteration
+    assert np.nanmean(metrics["episode_return"][:5]) < -0.2  # nearly uniform play
+    assert np.nanmean(metrics["episode_return"][-20:]) > 0.8
+    assert ((metrics["bonus"] >= -0.9) & (metrics["bonus"] < 0)).all()
+
+
+def test_munchausen_s_target_by_value(workplace):
+    """Vieillard et al. 2020, eq. 2, on one row, with a policy that is nearly certain.
+
+    Q(s, .) is (0, 0, 0.06): tau log pi(a_0|s) = -0.06 - tau log(1 + 2 exp(-2)).
+    """
+    (agent,) = load_experiment("munchausen.py").experiment.variants.values()
+    example = jnp.zeros((10, 5))
+    shapes = jax.eval_shape(agent.init_params, jax.random.key(0), example)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes)
+
+    # All weights are zero but the three biases of the last layer.
+    q_values = jnp.array([0.0, 0.0, 0.06])
+    target_params = jax.tree.map(
+        lambda leaf: q_values if leaf.shape == (3,) else leaf, zeros
+    )
+    obs = example[None]
+    row = Row(obs, jnp.array([0]), jnp.array([1.0]), obs, jnp.array([0.5]))
+    batch = Minibatch(row, jnp.array([0]), jnp.array([1.0]))
+    loss = jax.jit(agent.loss)
+    _, (error, metrics) = loss(zeros, target_params, batch)
+    soft = 0.06 + 0.03 * np.log1p(2 * np.exp(-2))
+    np.testing.assert_allclose(metrics["bonus"], -0.9 * soft, rtol=1e-5)
+    np.testing.assert_allclose(error, [1 - 0.9 * soft + 0.5 * soft], rtol=1e-5)
+    # A policy that is certain of another action is held by the bound.
+    sure = jax.tree.map(lambda leaf: 100 * leaf, target_params)
+    _, (_, metrics) = loss(zeros, sure, batch)
+    np.testing.assert_allclose(metrics["bonus"], -0.9, rtol=1e-6)
 
 
 def test_the_environment_is_one(workplace):

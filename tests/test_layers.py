@@ -10,15 +10,17 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 # A module may import what stands in its own layer or below, and never in a circle.
 # A folder's layer holds for all that is in it.
 LAYERS = {
-    0: "types devices files locking plugins provenance statistics schema places "
-    "interrupts trust digests exact",
+    0: "types scalars plain_text locations devices files locking plugins provenance "
+    "statistics memory bounds sources identity identity_graph identity_parts "
+    "identity_code schema places interrupts trust digests exact",
     1: "returns losses quantiles exploration torsos networks optimizers replay "
     "prioritized minibatches estimators",
     2: "envs rollout",
     3: "algorithms",
-    4: "lane training checkpoints",
-    5: "experiment differences batch_run runner progress results results_format "
-    "tables curves summary summary_table plotting plotting_style plotting_curves "
+    4: "debugging lane training checkpoints",
+    5: "experiment paths sweeping programs feasibility differences batch_run runner "
+    "progress results results_format tables curves "
+    "summary summary_table score_meaning plotting plotting_style plotting_curves "
     "plotting_scores plotting_table plotting_panels plotting_credit naming animation "
     "report doctor diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",

@@ -251,3 +251,25 @@ def test_a_silent_broadcast_against_old_data_is_refused(loss, odd):
 def test_an_action_of_the_wrong_shape_is_refused():
     with pytest.raises(AssertionError):
         losses.action_value(jnp.zeros((4, 2)), jnp.zeros(3, jnp.int32))
+
+
+def test_standardized_advantages_by_hand():
+    """Mean 0 and deviation 1; equal ones are 0; small ones are not enlarged."""
+    returns = jnp.array([[3.0, -3.0, 3.0, 3.0]])
+    got = losses.standardized(jnp.array([[1.0, 3.0, 1.0, 3.0]]), returns)
+    np.testing.assert_allclose(got, [[-1, 1, -1, 1]], rtol=1e-5)
+    got = losses.standardized(jnp.full((1, 4), 7.0), returns)
+    np.testing.assert_array_equal(got, 0)
+    small = jnp.array([[0.01, 0.03, 0.01, 0.03]])  # a deviation of 0.01; 0.3 is a tenth
+    got = losses.standardized(small, returns)
+    np.testing.assert_allclose(np.abs(got), 0.01 / 0.3, rtol=1e-4)
+    got = losses.standardized(jnp.zeros((1, 4)), jnp.zeros((1, 4)))
+    np.testing.assert_array_equal(got, 0)
+
+
+def test_standardized_advantages_do_not_depend_on_the_rewards_unit():
+    random = np.random.default_rng(0)
+    advantage, returns = (jnp.asarray(random.normal(size=(5, 4))) for _ in range(2))
+    one = losses.standardized(advantage, returns)
+    other = losses.standardized(1000 * advantage, 1000 * returns)
+    np.testing.assert_allclose(one, other, rtol=1e-4)

@@ -14,6 +14,7 @@ from pgvq import load
 from pgvq.cli import main
 from pgvq.cli.loading import load_experiment
 from pgvq.cli.new import FAMILIES, class_name
+from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
@@ -50,14 +51,15 @@ def test_a_template_learns(family):
     def learn(key):
         def one(state, _):
             state, metrics = algorithm.iterate(state)
-            return state, metrics["episode_return"]
+            return state, metrics["episode_return"].value
 
         return jax.lax.scan(one, algorithm.init(key), length=count)
 
     state, returns = learn(jax.random.key(0))
     assert np.nanmean(returns[:5]) < -0.2  # uniform play catches one ball in five
     assert np.nanmean(returns[-20:]) > 0.4
-    assert state.agent_steps == count * algorithm.steps_per_iteration
+    learnt = count * algorithm.steps_per_iteration
+    assert state.agent_steps == algorithm.initial_steps + learnt
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,7 @@ def test_a_template_learns(family):
     [
         pytest.param("policy_gradient", marks=pytest.mark.slow),
         pytest.param("q_learning", marks=pytest.mark.slow),
+        pytest.param("replay", marks=pytest.mark.slow),
         "bare",
     ],
 )
@@ -99,6 +102,18 @@ def test_a_template_is_short_and_every_field_says_what_it_is(family):
         if isinstance(node, ast.ClassDef) and node.name == "MyAlgorithm"
     ]
     assert ast.get_docstring(cls)
+
+
+def test_the_replay_template_takes_the_fields_of_its_families(folder):
+    """Priorities and n-step returns work as they are; what is wrong is refused."""
+    main(["new", "mine.py", "--family", "replay"])
+    (algorithm,) = load_experiment("mine.py").experiment.variants.values()
+    small = algorithm.replace(num_envs=4, warmup_steps=32, prioritized=True, n_step=3)
+    state = jax.jit(lambda key: small.iterate(small.init(key))[0])(jax.random.key(0))
+    priorities = state.learner.experience.priorities
+    assert priorities.max_priority != 1  # as new rows have it, until errors are known
+    with pytest.raises(InputError, match="target_rate=2"):
+        algorithm.replace(target_rate=2)
 
 
 def test_every_family_has_a_template():

@@ -95,17 +95,17 @@ def test_episodes_are_reported_over_rollout_edges_exactly(numbered):
             returns += total[ended[row]].tolist()
             lengths += steps[ended[row]].tolist()
             total[ended[row]] = steps[ended[row]] = 0
-        assert metric["episodes"] == len(returns)
-        assert metric["episode_return"] == pytest.approx(np.mean(returns))
-        assert metric["episode_length"] == pytest.approx(np.mean(lengths))
+        assert metric["episodes_per_iteration"] == len(returns)
+        assert metric["episode_return"].value == pytest.approx(np.mean(returns))
+        assert metric["episode_length"].value == pytest.approx(np.mean(lengths))
 
 
 def test_before_the_first_episode_ends_nothing_is_known():
     """Pitfall 10: NaN and a count of zero, not a return of 0."""
     _, _, (metrics,) = lived(Rally(), coin, 2, 4)
-    assert metrics["episodes"] == 0
-    assert np.isnan(metrics["episode_return"])
-    assert np.isnan(metrics["episode_length"])
+    assert metrics["episodes_per_iteration"] == 0
+    assert np.isnan(metrics["episode_return"].value)
+    assert np.isnan(metrics["episode_length"].value)
 
 
 def test_environments_start_and_act_differently():

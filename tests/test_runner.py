@@ -23,12 +23,14 @@ from cli_fixtures import (
     environment,
     tiny,
 )
+from flax import linen as nn
 
-from pgvq import batch_run, checkpoints, files, plotting, results, sweep
+from pgvq import checkpoints, files, plotting, results, sweep
 from pgvq.cli import main
-from pgvq.differences import completed, differences
+from pgvq.differences import differences, text_of
 from pgvq.lane import Lane
 from pgvq.locking import locked
+from pgvq.networks import MLP
 from pgvq.runner import Interrupted, run, train
 from pgvq.summary_table import print_summary
 from pgvq.training import Lanes
@@ -248,7 +250,7 @@ def test_a_changed_configuration_is_named_and_nothing_is_touched(finished):
         run(changed, finished)
     with pytest.raises(InputError, match=r"budget_agent_steps: 224 -> 1000"):
         run(tiny(steps=1000), finished)
-    with pytest.raises(InputError, match=r"variants.other: none -> DQN"):
+    with pytest.raises(InputError, match=r"other: none -> DQN"):
         run(tiny(algorithms={"dqn": dqn(), "other": dqn(double=False)}), finished)
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("*")} == before
 
@@ -401,24 +403,110 @@ def test_sessions_tell_how_long_each_took(finished):
 
 def test_a_field_that_came_later_counts_as_its_default():
     """Folders written before it go on, unless the experiment sets it otherwise."""
-    now = tiny().describe()
-    held = json.loads(json.dumps(files.plain(now)))
+    held = files.plain(tiny().describe())
     del held["variants"][0]["fields"]["dueling"]
+    del held["variants"][0]["fields"]["torso"]["fields"]["layer_norm"]
     same, other = tiny(), tiny(algorithms=[dqn(dueling=True)])
-    assert differences(completed(held, same.variants), now) == []
-    changes = differences(completed(held, other.variants), other.describe())
-    assert changes == ["variants.dqn.fields.dueling: False -> True"]
+    assert differences(held, same) == []
+    assert differences(held, other) == ["dqn.dueling: False -> True"]
+    deep = tiny(algorithms=[dqn(torso=MLP((8,), layer_norm=True))])
+    assert differences(held, deep) == ["dqn.torso.layer_norm: False -> True"]
     # What the folder holds is never replaced, and other classes have other defaults.
     held["variants"][0]["fields"]["double"] = "changed"
-    assert differences(completed(held, same.variants), now)
-    held["variants"][0]["algorithm"] = "Other"
-    assert "dueling" not in completed(held, same.variants)["variants"][0]["fields"]
+    assert differences(held, same) == ["dqn.double: changed -> True"]
+    held["variants"][0]["object"] = "other.Other"
+    assert differences(held, same)
 
 
-def test_differences_are_told_by_name():
-    held = {"a": 1, "variants": [{"name": "x", "fields": {"lr": 1.0}}]}
-    new = {"a": 1, "variants": [{"name": "x", "fields": {"lr": 2.0}}]}
-    assert differences(held, new) == ["variants.x.fields.lr: 1.0 -> 2.0"]
-    assert differences(held, held | {"pgvq_version": "9"}) == []
-    assert np.size(differences({"a": [1]}, {"a": [2]})) == 1
-    assert batch_run.CHECKPOINT_SECONDS > 0
+def old_description(experiment):
+    """As pgvq 0.1 wrote it before it kept digests."""
+    held = files.plain(experiment.describe())
+    del held["digest"], held["sources"]
+    for part in held["variants"]:
+        algorithm = experiment.variants[part["name"]]
+        del part["object"]
+        part["fields"] = {
+            name: text_of(getattr(algorithm, name)) for name in part["fields"]
+        }
+    return held
+
+
+def test_a_folder_without_a_digest_goes_on_after_a_sentence(finished, tmp_path):
+    out = copied(finished, tmp_path)
+    old = old_description(tiny())
+    assert old["variants"][0]["fields"]["env"] == (
+        "Pong(episode='point', points_to_win=1)"
+    )
+    files.write_json(out / "experiment.json", {"format_version": 1} | old)
+    calls = Calls(lambda number: None)
+    run(tiny(), out, calls)  # nothing goes on here, and nothing is said
+    assert "digest" not in results.read_description(out)
+    with pytest.raises(InputError, match=r"dqn.dueling: False -> True"):
+        run(tiny(algorithms=[dqn(dueling=True)]), out)
+    with pytest.raises(InputError, match=r"dqn.torso: MLP.*features = \(8,\)"):
+        run(tiny(algorithms=[dqn(torso=MLP((9,)))]), out)
+    with pytest.warns(UserWarning, match="was written before pgvq described"):
+        run(tiny(seeds=3), out)
+    held = results.read_description(out)
+    assert held["continued_without_digest"] is True
+    assert held["digest"] == tiny().describe()["digest"]
+    calls.note = pytest.fail  # said once; from now on the digest decides
+    run(tiny(seeds=4), out, calls)
+
+
+def test_a_description_that_was_edited_is_refused(finished, tmp_path):
+    out = copied(finished, tmp_path)
+    held = json.loads((out / "experiment.json").read_text())
+    files.write_json(out / "experiment.json", held | {"title": "a better one"})
+    assert run(tiny(), out).description["title"] == "a better one"
+    held["variants"][0]["fields"]["learning_rate"] = 2e-3
+    files.write_json(out / "experiment.json", held)
+    with pytest.raises(InputError, match="was changed since it was written"):
+        run(tiny(algorithms=[dqn(learning_rate=2e-3)]), out)
+
+
+def test_variants_that_float32_cannot_tell_apart_are_told(tmp_path):
+    grid = sweep(dqn(), discount=[0.99999999, 1.0])
+    with pytest.warns(
+        UserWarning, match=r"discount=0.99999999 and dqn discount=1 train"
+    ):
+        run(tiny(algorithms=grid, seeds=1))
+
+
+class Broken(nn.Module):
+    """A network with a fault that shows when it is applied."""
+
+    @nn.compact
+    def __call__(self, obs):
+        return {}["layer"]
+
+
+def test_what_cannot_be_built_leaves_no_folder(tmp_path):
+    wrong = tiny(algorithms=[dqn(torso=Broken())])
+    with pytest.raises(
+        InputError,
+        match=r"dqn cannot be built at .*test_runner.py, line \d+ \(KeyError",
+    ):
+        run(wrong, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    run(tiny(seeds=1), tmp_path / "out")
+    with pytest.raises(InputError, match="cannot be built"):
+        run(wrong, tmp_path / "out", fresh=True)
+    assert len(results.load(tmp_path / "out").training)  # nothing was deleted for it
+
+
+@pytest.mark.parametrize("out", [5, object(), ["x"]])
+def test_a_place_that_is_no_path_is_refused(out):
+    with pytest.raises(InputError, match="must be the path of a"):
+        run(tiny(), out)
+    with pytest.raises(InputError, match="must be the path of a"):
+        train(dqn(), steps=224, out=out)
+    with pytest.raises(InputError, match="must be the path of a"):
+        results.load(out)
+
+
+def test_what_is_no_experiment_is_refused():
+    with pytest.raises(InputError, match="DQN is no experiment"):
+        run(dqn())  # pyright: ignore
+    with pytest.raises(InputError, match="is no algorithm"):
+        train(object(), steps=224)

@@ -10,6 +10,7 @@ from pgvq.statistics import (
     probability_of_improvement,
     share_that_learned,
     steps_to_reach,
+    steps_to_stay,
 )
 
 NAN = float("nan")
@@ -27,9 +28,13 @@ def generator(seed=0):
         ([-100.0, 1.0, 2.0, 100.0], 1.5),
         ([9.0, 1.0, 2.0, 3.0, 100.0], 14 / 3),  # 2, 3, 9 remain
         ([8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 0.0], 4.5),  # 3, 4, 5, 6 remain
-        ([NAN, 1.0, 2.0, 6.0], 3.0),  # of three numbers none is cut
-        ([NAN, -100.0, 1.0, 2.0, 100.0], 1.5),
+        ([NAN, 1.0, 2.0, 6.0], 1.5),  # a NaN is the lowest of four, and cut
+        ([1.0, NAN, 6.0, 2.0, 9.0], 3.0),
+        ([1.0, NAN, 2.0], NAN),  # of three none is cut
+        ([NAN, NAN, 1.0, 2.0, 100.0], NAN),  # two of five, one is cut
         ([NAN, NAN], NAN),
+        ([1.0, np.inf, 2.0], np.inf),
+        ([np.inf, -np.inf, 2.0], NAN),
         ([], NAN),
     ],
 )
@@ -102,11 +107,21 @@ def test_no_interval_from_fewer_than_three_runs():
     for runs in ([[1.0, 2.0]], [[1.0, 2.0], [3.0, 4.0]], np.empty((0, 2))):
         low, high = bootstrap_interval(np.asarray(runs), generator())
         assert np.isnan(low).tolist() == np.isnan(high).tolist() == [True, True]
-    # The second point is known for two runs only; the first keeps its interval.
+
+
+def test_an_interval_counts_runs_that_scored_nan():
+    """One of three: 8 of 27 resamples are without it, so only the low end is NaN."""
     runs = [[0.0, 1.0], [1.0, 2.0], [2.0, NAN]]
     low, high = bootstrap_interval(runs, generator())
-    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [False, True]
+    assert np.isnan(low).tolist() == [False, True]
+    assert np.isnan(high).tolist() == [False, False]
     assert low[0] < 1.0 < high[0]
+    all_lost = bootstrap_interval(np.full((5, 1), NAN), generator())
+    assert np.isnan(all_lost).all()
+    # Of twenty runs one NaN is cut off in nearly every resample.
+    many = np.append(np.arange(19.0), NAN)
+    low, high = bootstrap_interval(many, generator())
+    assert low < interquartile_mean(many) < high
 
 
 def test_interval_is_that_of_its_generator_and_of_no_batch_size():
@@ -124,9 +139,12 @@ def test_probability_of_improvement_by_hand():
     estimate, low, high = probability_of_improvement([1, 2, 5], [1, 4], generator())
     assert estimate == pytest.approx(3.5 / 6)
     assert np.isnan([low, high]).all()  # B has two runs
-    sure = probability_of_improvement([4, 5, 6, NAN], [1, 2, 3], generator())
+    sure = probability_of_improvement([4, 5, 6], [1, 2, 3], generator())
     assert sure == (1.0, 1.0, 1.0)
-    assert np.isnan(probability_of_improvement([NAN], [1], generator())).all()
+    # NaN loses to every number, and ties with NaN.
+    lost = probability_of_improvement([4, 5, NAN, NAN], [1, NAN], generator())
+    assert lost[0] == pytest.approx((2 * 2 + 2 * 0.5) / 8)
+    assert np.isnan(probability_of_improvement([], [1], generator())).all()
 
 
 def test_probability_of_improvement_is_the_mann_whitney_statistic():
@@ -155,6 +173,24 @@ def test_steps_to_reach_is_the_first_point_at_or_above():
 
 def test_share_that_learned_is_strictly_above_its_bar():
     assert share_that_learned([0.0, 1.0, -3.0, 2.0], 0.0) == 0.5
-    assert share_that_learned([5.0, 5.0, NAN], [4.0, 6.0, 0.0]) == 0.5
-    assert np.isnan(share_that_learned([NAN], 0.0))
+    assert share_that_learned([5.0, 5.0, NAN, 5.0], [4.0, 6.0, 0.0, NAN]) == 0.25
+    assert share_that_learned([NAN], 0.0) == 0
     assert np.isnan(share_that_learned([], 0.0))
+
+
+def test_steps_to_stay_is_interpolated_and_for_good():
+    """Pitfall 30: a curve that falls back has not got there; never is infinity."""
+    steps = [0, 10, 20, 30]
+    curves = [
+        [-4, -2, 2, 4],  # half-way between 10 and 20
+        [-4, 5, -1, 3],  # fell back: a quarter behind 20
+        [-4, 5, 6, -1],  # is not there at the end
+        [1, 2, 3, 4],  # from the beginning
+        [-4, -3, -2, -1],
+        [-4, 1, 2, NAN],
+        [-4, NAN, 2, 3],  # not known at 10: from 20 on
+    ]
+    there = steps_to_stay(steps, curves, 0.0)
+    inf = np.inf
+    np.testing.assert_allclose(there, [15, 22.5, inf, 0, inf, inf, 20])
+    assert steps_to_stay([], np.empty((2, 0)), 0.0).tolist() == [inf, inf]

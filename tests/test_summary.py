@@ -59,12 +59,22 @@ def test_games_are_averaged_before_seeds():
     assert row["score"] == pytest.approx((2 + 6 + 8) / 3)
 
 
-def test_steps_to_reach_are_the_median_seeds():
+def test_steps_to_a_threshold_are_those_of_the_curve_over_seeds():
+    """Pitfall 30. Interquartile means by hand: -20, (-9 - 2 + 0) / 3 = -11 / 3, 10."""
     row = summary(FIVE)
-    # Reached 0 at 0.5M, 1M, 1M, 0.5M, never; +15 at 1M, never, never, 1M, never.
-    assert (row["steps_to_0"], row["reached_0"]) == (1_000_000, 4)
-    assert np.isnan(row["steps_to_15"])  # fewer than half do
+    there = 500_000 + 500_000 * (11 / 3) / (10 + 11 / 3)
+    assert row["steps_to_0"] == pytest.approx(there)
+    assert row["reached_0"] == 4
+    assert row["steps_to_15"] == np.inf
     assert row["reached_15"] == 2
+
+
+def test_a_curve_that_falls_back_has_not_got_there():
+    """Pitfall 30: one lucky evaluation of a few games is no arrival."""
+    row = summary([[-20, 5, -3], [-20, 6, -4], [-20, 4, -2]])
+    assert row["steps_to_0"] == np.inf
+    assert row["reached_0"] == 0
+    assert "never" in printed(experiment([[-20, 5, -3], [-20, 6, -4], [-20, 4, -2]]))
 
 
 def test_no_interval_from_two_seeds():
@@ -86,7 +96,7 @@ def test_nothing_finished_gives_no_score():
     row = summary(scores)
     assert (row["seeds"], row["finished"]) == (5, 0)
     assert np.isnan([row["score"], row["learned"], row["truncated"]]).all()
-    assert row["reached_0"] == 2  # what was seen so far
+    assert row["reached_0"] == 2  # of what was seen so far
 
 
 def test_diverged_seeds_stay_in_the_score_and_are_counted():
@@ -129,8 +139,8 @@ def test_an_environment_without_parity_is_compared_with_before_learning():
     row = summarise(results).iloc[0]
     assert row["learned"] == pytest.approx(1 / 3)
     assert not [name for name in row.index if "steps_to" in name]
-    row = summarise(results, thresholds=(9.0,)).iloc[0]
-    assert row["reached_9"] == 1
+    row = summarise(results, thresholds=(5.5,)).iloc[0]
+    assert row["reached_5.5"] == 1  # the one that was above on its way does not count
     assert "score (return)" in printed(results)
 
 

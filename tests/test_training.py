@@ -15,10 +15,13 @@ from pgvq.lane import (
     TRAINING,
     Lane,
     advance_lane,
+    empty_mean,
     init_lane,
     seed_key,
+    with_value,
 )
 from pgvq.training import Lanes
+from pgvq.types import Ratio
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
@@ -160,11 +163,58 @@ def test_metrics_are_means_of_what_is_known(three):
     _, metrics = lanes.metrics(lanes.from_host(first))
     assert all(np.isnan(mean).all() for mean in metrics.values())
     progress, metrics = lanes.metrics(lanes.from_host(later))
-    assert metrics["episodes"].shape == (3,)
+    assert metrics["episodes_per_iteration"].shape == (3,)
     assert all(np.isfinite(mean).all() for mean in metrics.values())
-    assert ((metrics["episodes"] > 4) & (metrics["episodes"] < 12)).all()
+    episodes = metrics["episodes_per_iteration"]
+    assert ((episodes > 4) & (episodes < 12)).all()
     _, metrics = lanes.metrics(progress)
     assert all(np.isnan(mean).all() for mean in metrics.values())
+
+
+def test_ratios_are_sums_by_sums():
+    """Pitfall 31: episodes of 1 and of 16 steps, whose true mean return is 4.0.
+
+    A mean over iterations of means would count the one long episode of an iteration as
+    much as its sixteen short ones.
+    """
+    mean = empty_mean()
+    for total, number in ((16.0, 16), (100.0, 1), (0.0, 0), (16.0, 16)):
+        mean = with_value(mean, Ratio(jnp.float32(total), jnp.int32(number)))
+    assert float(mean.total / mean.number) == pytest.approx(132 / 33)
+
+
+@pytest.mark.parametrize(
+    "iterations", [200_000, pytest.param(10_000_000, marks=pytest.mark.slow)]
+)
+def test_millions_of_iterations_cost_no_digit(iterations):
+    """A constant is its own mean, and small values count beside a large total."""
+    start = empty_mean(), empty_mean()
+
+    @jax.jit
+    def after(count):
+        def one(i, means):
+            small = jnp.where(i == 0, 1e7, 1e-3)
+            return with_value(means[0], jnp.float32(0.1)), with_value(means[1], small)
+
+        return jax.lax.fori_loop(0, count, one, start)
+
+    constant, mixed = jax.device_get(after(iterations))
+    tenth, thousandth = np.float64(np.float32(0.1)), np.float64(np.float32(1e-3))
+    for mean, exact in (
+        (constant, iterations * tenth),
+        (mixed, 1e7 + (iterations - 1) * thousandth),
+    ):
+        assert mean.number == iterations
+        assert np.float64(mean.total) + mean.rounded_off == pytest.approx(exact, 1e-7)
+
+
+def test_unknown_and_infinite_values():
+    """NaN changes nothing; infinity is a value and does not become NaN."""
+    mean = with_value(empty_mean(), jnp.float32(2.0))
+    mean = with_value(mean, jnp.float32(jnp.nan))
+    assert (mean.total, mean.number) == (2.0, 1)
+    mean = with_value(with_value(mean, jnp.float32(jnp.inf)), jnp.float32(1.0))
+    assert mean.total + mean.rounded_off == jnp.inf
 
 
 @pytest.mark.parametrize("name", ["reinforce", "dqn"])

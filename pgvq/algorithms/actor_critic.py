@@ -9,7 +9,13 @@ from jax import Array
 
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.losses import entropy, log_prob, policy_gradient_loss, squared_error
+from pgvq.losses import (
+    entropy,
+    log_prob,
+    policy_gradient_loss,
+    squared_error,
+    standardized,
+)
 from pgvq.networks import Critic
 from pgvq.types import Metrics, Params, Transition
 
@@ -24,7 +30,7 @@ class ActorCritic(PolicyGradient, kw_only=True):
     num_envs: int = static(32, "environments side by side, N")
     rollout_length: int = static(16, "agent steps per environment and iteration, T")
     shared_torso: bool = static(False, "policy and critic share a torso")
-    normalize: bool = static(True, "divide advantages by their deviation in the batch")
+    normalize: bool = static(True, "advantages get mean 0 and deviation 1")
     learning_rate: float = leaf(2e-3, "of Adam, at the beginning")
     lambda_: float = leaf(0.95, "trace of the lambda-return")
     value_coef: float = leaf(0.5, "weight of the critic's loss")
@@ -44,7 +50,7 @@ class ActorCritic(PolicyGradient, kw_only=True):
         logits, value, returns = self.assess(params, batch, self.lambda_)
         advantage = returns - value
         if self.normalize:
-            advantage = advantage / (jnp.std(advantage) + 1e-8)
+            advantage = standardized(advantage, returns)
 
         actor = policy_gradient_loss(log_prob(logits, batch.action), advantage).mean()
         critic = squared_error(value, returns).mean()

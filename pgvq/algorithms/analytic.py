@@ -79,8 +79,10 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
     max_grad_norm: float = leaf(0.5, "bound on the gradient's global norm")
 
     def __post_init__(self) -> None:
+        self.check_types()
         self.check_at_least("num_envs", 1)
         self.check_at_least("horizon", 1)
+        self.check_product(("num_envs", "horizon"), "steps are counted in int32")
         self.check_range("discount", 0.0, 1.0)
         self.check_range("learning_rate", 0.0, 10.0)
         self.check_range("noise", 0.0, 10.0)

@@ -6,7 +6,6 @@ this module is all that training, checkpoints and evaluation know.
 """
 
 import abc
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -22,11 +21,15 @@ from pgvq.algorithms.contract import (
     act_with_memory,
     check_actions,
     initial_memory,
+    is_finite,
+    learner_of,
 )
 from pgvq.algorithms.fields import Configuration, leaf, static
 from pgvq.envs import Pong
+from pgvq.envs.contract import check_environment
+from pgvq.envs.observations import Reading, reading, untouched
 from pgvq.exploration import linear_schedule
-from pgvq.rollout import World, init_world, rollout
+from pgvq.rollout import Policy, World, init_world, rollout
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 __all__ = [
@@ -40,7 +43,9 @@ __all__ = [
     "act_with_memory",
     "check_actions",
     "initial_memory",
+    "is_finite",
     "leaf",
+    "learner_of",
     "static",
 ]
 
@@ -66,10 +71,19 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     """Owns collection: each iteration is a rollout of `[T, N]` and one `update`.
 
     An author writes `init_learner`, `explore`, `choose` and `update`. Agents with a
-    memory override `initial_memory` and `behave` as well.
+    memory override `initial_memory` and `behave` as well. All of these get observations
+    as `encode` makes them of what the environment shows: float numbers `[*O]`.
+
+    Schedules (learning rate, epsilon, ...) are read at the agent steps before the
+    iteration's rollout, both to act and to learn: in iteration i = 0, 1, ... at
+    `initial_steps + i * steps_per_iteration`. So the last iteration of a budget still
+    learns.
     """
 
     family: ClassVar[str] = "other"
+    # Whether `update` gets observations as the environment shows them, to keep them in
+    # their small dtype, and encodes itself what it learns from.
+    keeps_shown: ClassVar[bool] = False
 
     env: Environment = static(Pong(episode="point"), "the environment")
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
@@ -83,10 +97,18 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     budget: float = leaf(
         1e6, "agent steps over which the schedules run; an experiment sets its own"
     )
+    preprocess: bool = static(
+        True,
+        "read observations as networks can: numbers one-hot, uint8 divided by 255, "
+        "images as [H, W, C], dicts and tuples flattened",
+    )
 
     def __post_init__(self) -> None:
+        self.check_types()
+        check_environment(self.env, self.env_params)
         self.check_at_least("num_envs", 1)
         self.check_at_least("rollout_length", 1)
+        self.check_product(("num_envs", "rollout_length"), "steps are counted in int32")
         self.check_range("discount", 0.0, 1.0)
         self.check_range("learning_rate", 0.0, 10.0)
         self.check_range("final_learning_rate", 0.0, 1.0)
@@ -107,6 +129,33 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     @abc.abstractmethod
     def choose(self, learner: Any, obs: Array, key: Key) -> Array:
         """The best known actions `[N]` for `obs [N, *O]`."""
+
+    @property
+    def reading(self) -> Reading:
+        """What is done to observations before anything is learnt from them."""
+        return reading(self.env) if self.preprocess else untouched(reading(self.env))
+
+    def encode(self, obs: PyTree) -> Array:
+        """Observations as networks get them, from what the environment shows.
+
+        Any leading axes. Float boxes, but for images in another layout than
+        `[H, W, C]`, pass as they are; `pgvq.envs.observations` has the rules.
+        """
+        return self.reading.encode(obs)
+
+    def encoded(self, batch: Any) -> Any:
+        """A rollout, or rows of a replay, with `obs` and `next_obs` encoded."""
+        return batch._replace(
+            obs=self.encode(batch.obs), next_obs=self.encode(batch.next_obs)
+        )
+
+    def behaviour(self, learner: Any) -> Policy:
+        """How a learner acts while learning, on what an environment shows."""
+
+        def policy(obs: PyTree, memory: PyTree, key: Key) -> tuple[Any, PyTree, PyTree]:
+            return self.behave(learner, self.encode(obs), memory, key, greedy=False)
+
+        return policy
 
     def initial_memory(self, num_envs: int) -> PyTree:
         """What is remembered when an episode begins: zeros `[N, ...]`; () is nothing.
@@ -161,7 +210,8 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         key_world, key_learner, key_state = jax.random.split(key, 3)
         memory = self.initial_memory(self.num_envs)
         world = init_world(self.env, self.params, key_world, self.num_envs, memory)
-        learner = self.init_learner(key_learner, world.obs[0])
+        first = jax.tree.map(lambda leaf: leaf[0], world.obs)
+        learner = self.init_learner(key_learner, self.encode(first))
         return TrainState(learner, world, key_state, jnp.int32(0))
 
     def iterate(self, state: TrainState) -> tuple[TrainState, Metrics]:
@@ -170,22 +220,30 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         world, batch, episodes = rollout(
             self.env,
             self.params,
-            partial(self.behave, state.learner, greedy=False),
+            self.behaviour(state.learner),
             state.world,
             key_rollout,
             self.rollout_length,
         )
-        learner, metrics = self.update(state.learner, batch, key_update)
+        given = batch if self.keeps_shown else self.encoded(batch)
+        learner, metrics = self.update(state.learner, given, key_update)
         steps = state.agent_steps + self.steps_per_iteration
         return TrainState(learner, world, key, steps), {**episodes, **metrics}
 
-    def act(self, state: TrainState, obs: Array, key: Key, *, greedy: bool) -> Array:
-        """Actions `[N]` for `obs [N, *O]`: the best known, or as while learning."""
-        memory = self.initial_memory(len(obs))
+    def act(self, state: TrainState, obs: PyTree, key: Key, *, greedy: bool) -> Array:
+        """Actions `[N]` for N observations: the best known, or as while learning.
+
+        `obs` as the environment shows them, leaves `[N, ...]`. Raises `InputError` for
+        observations of another shape.
+        """
+        self.reading.check(obs, type(self).__name__)
+        memory = self.initial_memory(len(jax.tree.leaves(obs)[0]))
         return self.act_with_memory(state, obs, memory, key, greedy=greedy)[0]
 
     def act_with_memory(
-        self, state: TrainState, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+        self, state: TrainState, obs: PyTree, memory: PyTree, key: Key, *, greedy: bool
     ) -> tuple[Array, PyTree]:
         """As `act`, with the memory before and after it."""
-        return self.behave(state.learner, obs, memory, key, greedy=greedy)[:2]
+        self.reading.check(obs, type(self).__name__)
+        seen = self.encode(obs)
+        return self.behave(state.learner, seen, memory, key, greedy=greedy)[:2]

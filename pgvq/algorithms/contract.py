@@ -6,19 +6,24 @@ only some can do, each a protocol that an algorithm meets by having its members.
 
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import jax
+import jax.numpy as jnp
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.types import InputError, Key, Metrics, PyTree
+from pgvq.envs.contract import actions_in_words
+from pgvq.replay import ReplayState
+from pgvq.rollout import World
+from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 
 
 @runtime_checkable
 class Algorithm(Protocol):
     """The contract: `iterate` keeps the structure, shapes and dtypes of the state.
 
-    The object is its own configuration, a frozen pytree dataclass. Its state is
-    finite unless learning has diverged.
+    The object is its own configuration, a frozen pytree dataclass. What it has learnt
+    is finite unless learning has diverged; `learner_of` says what of its state that is.
     """
 
     family: ClassVar[str]  # "policy gradient", "Q-learning" or a word of its own
@@ -94,9 +99,49 @@ def check_actions(name: str, algorithm: Algorithm) -> None:
             )
     elif not isinstance(space, spaces.Discrete):
         raise InputError(
-            f"{name}: {env.name} has continuous actions and this algorithm chooses "
-            "among discrete ones; use an environment such as CartPole-v1"
+            f"{name}: {env.name} has {actions_in_words(space)} and this algorithm "
+            "chooses one of several discrete ones; use an environment whose "
+            "action_space is gymnax.environments.spaces.Discrete, such as CartPole-v1"
         )
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """An algorithm that says itself what of its state divergence is judged on."""
+
+    def learner_of(self, state: Any) -> PyTree:
+        """What it has learnt: parameters and optimiser, but no world and no replay."""
+        ...
+
+
+def learner_of(algorithm: Algorithm, state: Any) -> list[Array]:
+    """The arrays of a state that are learnt, whose numbers diverge or do not.
+
+    What an algorithm says by a method of this name. Without one: all of the state but
+    what comes from the environment and may be infinite there without harm, as far as it
+    is recognised: a `World`, a replay, a `Transition`, and states of the environment by
+    their type or structure.
+    """
+    if isinstance(algorithm, Judged):
+        return jax.tree.leaves(algorithm.learner_of(state))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    env, params = algorithm.env, algorithm.env_params
+    shown = jax.eval_shape(
+        env.reset, key, env.default_params if params is None else params
+    )
+    kind, structure = type(shown[1]), jax.tree.structure(shown[1])
+    own = kind not in (dict, list, tuple) and not jax.tree_util.all_leaves([shown[1]])
+
+    def is_lived(part: Any) -> bool:
+        if isinstance(part, World | ReplayState | Transition):
+            return True
+        if own:
+            return type(part) is kind
+        several = structure.num_leaves > 1 and isinstance(part, dict | list | tuple)
+        return several and jax.tree.structure(part) == structure
+
+    leaves = jax.tree.leaves(state, is_leaf=is_lived)
+    return [leaf for leaf in leaves if not is_lived(leaf)]
 
 
 def initial_memory(algorithm: Algorithm, num_envs: int) -> PyTree:
@@ -119,3 +164,13 @@ def act_with_memory(
     if isinstance(algorithm, Remembering):
         return algorithm.act_with_memory(state, obs, memory, key, greedy=greedy)
     return algorithm.act(state, obs, key, greedy=greedy), memory
+
+
+def is_finite(algorithm: Algorithm, state: Any) -> Array:
+    """Whether all that an algorithm has learnt is finite, `[]` bool."""
+    finite = [
+        jnp.all(jnp.isfinite(leaf))
+        for leaf in learner_of(algorithm, state)
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+    ]
+    return jnp.all(jnp.array(finite, dtype=bool))

@@ -21,6 +21,7 @@ import optax
 from jax import Array
 
 from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.fields import WIDE, WIDEST
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
 from pgvq.losses import action_value, greedy_value, huber_error, squared_error
@@ -63,7 +64,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
         super().__post_init__()
         self.check_range("target_rate", 0.0, 1.0)
         self.check_at_least("target_period", 1)
-        self.check_at_least("quantiles", 0)
+        self.check_at_least("quantiles", 0, WIDEST, WIDE)
 
     @property
     def network(self) -> QNetwork:
@@ -125,7 +126,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
         return losses, z_taken.mean(axis=-1), target.mean(axis=-1)
 
     def learn(
-        self, learner: QLearner, batch: Minibatch
+        self, learner: QLearner, batch: Minibatch, key: Key
     ) -> tuple[QLearner, Array, Metrics]:
         """A step of Adam, and a move of the target network when its time has come."""
         grads, (error, metrics) = jax.grad(self.loss, has_aux=True)(

@@ -1,11 +1,35 @@
-"""Fields of an algorithm: of what kind each is, and how its value is checked."""
+"""Fields of an algorithm: of what kind each is, and how its value is checked.
 
-from typing import Any
+Values are checked where an algorithm is made, and become plain Python numbers there, so
+that `DQN(learning_rate=jnp.float32(1e-4))` equals `DQN(learning_rate=1e-4)`. JAX makes
+these objects as well, when it rebuilds a pytree: with tracers, with arrays `[L]` of L
+lanes, and with placeholders. Those pass, and so do arrays `[L]` given to `replace`, by
+which a configuration is vmapped over.
+"""
 
+import dataclasses
+import functools
+import math
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+from flax import linen as nn
 from flax import struct
 from gymnax.environments.environment import Environment
+from jax.core import Tracer
 
+from pgvq.scalars import as_bool, as_float, as_int, shown
 from pgvq.types import InputError
+
+LARGEST = 2**31 - 1  # of any count
+COUNTED = "JAX counts in int32"
+WIDEST = 65_536  # of any layer
+WIDE = "two layers of that width have 17 GB of weights between them"
 
 
 def static(default: Any, doc: str = "") -> Any:
@@ -32,13 +56,56 @@ class Configuration:
         """The environment's parameters, its default where none were given."""
         return self.env.default_params if self.env_params is None else self.env_params
 
-    def check_at_least(self, field: str, smallest: int) -> None:
-        """Raises `InputError` unless the whole number `field` is big enough."""
-        value = getattr(self, field)
-        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+    def check_types(self) -> None:
+        """Makes every field plain, or raises `InputError`: first in `__post_init__`.
+
+        Fields of type float, int and bool take numbers of Python, NumPy and JAX; those
+        of type str, Literal and nn.Module what they say; all others are left alone.
+        """
+        kinds = _kinds(type(self))
+        swept = [getattr(self, kind.name) for kind in kinds if kind.swept]
+        plain = all(type(value) is float for value in swept)
+        passes = _no_one if plain else _passing(swept)
+        for kind in kinds:
+            value = getattr(self, kind.name)
+            if type(value) is kind.type and kind.type is not float:
+                continue
+            if kind.swept and passes(value):
+                continue
+            number = _plain(type(self).__name__, kind, value)
+            if number is not value:
+                object.__setattr__(self, kind.name, number)
+
+    def check_at_least(
+        self, field: str, smallest: int, largest: int = LARGEST, why: str = COUNTED
+    ) -> None:
+        """Raises `InputError` unless the whole number `field` is in its range.
+
+        `why` says why it cannot be more than `largest`.
+        """
+        value = as_int(getattr(self, field))
+        if value is None or value < smallest:
             raise InputError(
-                f"{type(self).__name__}: {field}={value!r} must be a whole number of "
-                f"at least {smallest}"
+                f"{type(self).__name__}: {field}={shown(getattr(self, field))} must be "
+                f"a whole number of at least {smallest}"
+            )
+        if value > largest:
+            raise InputError(
+                f"{type(self).__name__}: {field}={shown(value)} is more than "
+                f"{largest:,} ({why}); use a smaller one"
+            )
+
+    def check_product(self, fields: Sequence[str], why: str) -> None:
+        """Raises `InputError` where the product of whole numbers leaves int32.
+
+        `why` says what is counted.
+        """
+        values = [getattr(self, field) for field in fields]
+        if math.prod(values) > LARGEST:
+            raise InputError(
+                f"{type(self).__name__}: {' * '.join(fields)} = "
+                f"{' * '.join(map(shown, values))} is more than {LARGEST:,} ({why}); "
+                "use smaller ones"
             )
 
     def check_divides(self, field: str, whole: int, what: str) -> None:
@@ -63,3 +130,117 @@ class Configuration:
                 f"{type(self).__name__}: {field}={value!r} must be a number between "
                 f"{low:g} and {high:g}"
             )
+
+
+_INSIDE = ("__init__", "__post_init__", "check_types", "_passing")  # of a construction
+
+
+class _Kind(NamedTuple):
+    """What values a field takes."""
+
+    name: str
+    type: Any  # float, int, bool, str, nn.Module, or Literal
+    choices: tuple[Any, ...]  # of a Literal
+    swept: bool  # a leaf of the pytree
+    example: str  # the default, for messages
+
+
+@functools.cache
+def _kinds(cls: type) -> tuple[_Kind, ...]:
+    """The fields of a class whose values can be checked by their annotation."""
+    try:
+        hints = typing.get_type_hints(cls)
+    except Exception:  # names that are known only where a user's class was written
+        hints = {}
+    simple = {kind.__name__: kind for kind in (float, int, bool, str)}
+    kinds = []
+    for field in dataclasses.fields(typing.cast(Any, cls)):
+        kind = hints.get(field.name, field.type)
+        kind = simple.get(kind, kind) if isinstance(kind, str) else kind
+        choices: tuple[Any, ...] = ()
+        if typing.get_origin(kind) is Literal:
+            kind, choices = Literal, typing.get_args(kind)
+        leafy = field.metadata.get("pytree_node", True)
+        if kind in (float, int, bool, str, nn.Module, Literal):
+            missing = field.default is dataclasses.MISSING
+            example = "" if missing else shown(field.default)
+            swept = leafy and kind is float
+            kinds.append(_Kind(field.name, kind, choices, swept, example))
+    return tuple(kinds)
+
+
+def _plain(owner: str, kind: _Kind, value: Any) -> Any:
+    """A field's value as a plain Python object, or an `InputError`."""
+    such = f", such as {kind.example}" if kind.example else ""
+    told = f"{owner}: {kind.name}={shown(value)}"
+    if kind.type is float:
+        number = as_float(value)
+        if number is None:
+            raise InputError(f"{told} {_no_number(owner, kind, value, such)}")
+        if not math.isfinite(number):
+            raise InputError(f"{told} must be a finite number{such}")
+        return number
+    if kind.type is int:
+        whole = as_int(value)
+        if whole is None:
+            raise InputError(f"{told} must be a whole number{such}")
+        return whole
+    if kind.type is bool:
+        answer = as_bool(value)
+        if answer is None:
+            raise InputError(f"{told} must be True or False")
+        return answer
+    if kind.type is Literal:
+        if not any(type(value) is type(one) and value == one for one in kind.choices):
+            near = get_close_matches(str(value), map(str, kind.choices), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            choices = ", ".join(map(repr, kind.choices))
+            raise InputError(f"{told} is not one of {choices}{hint}")
+        return value
+    if not isinstance(value, kind.type):
+        raise InputError(f"{told} {_no_object(kind, value)}")
+    return value
+
+
+def _no_number(owner: str, kind: _Kind, value: Any, such: str) -> str:
+    several = isinstance(value, list | tuple) or np.ndim(value) > 0
+    if kind.swept and several:
+        return (
+            "holds several numbers, and a field holds one; give one variant for each, "
+            f"by sweep({owner}(), {kind.name}=[...])"
+        )
+    return f"must be a number{such}"
+
+
+def _no_object(kind: _Kind, value: Any) -> str:
+    if kind.type is not nn.Module:
+        return f"must be a text, such as {kind.example}"
+    if isinstance(value, type) and issubclass(value, nn.Module):
+        return f"is a class; make a network of it: {value.__name__}()"
+    return "must be a flax module, such as Torso() or MLP((64, 64)) of pgvq.networks"
+
+
+def _no_one(value: Any) -> bool:
+    return False
+
+
+def _passing(swept: Sequence[Any]) -> Callable[[Any], bool]:
+    """Which values of swept fields are no user's, but JAX's own, and pass.
+
+    All where JAX rebuilds a pytree. What it returns consists of arrays alone, or of
+    placeholders; a user gives a few fields, and the others have their default, a float.
+    """
+    if not any(isinstance(v, int | float | str | np.generic) for v in swept):
+        return lambda value: True
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_name in _INSIDE:
+        frame = frame.f_back
+    maker = str(frame.f_globals.get("__name__", ""))
+    if maker.startswith(("jax.", "jaxlib.")):
+        return lambda value: True
+    if maker == "dataclasses":  # its `replace`
+        return lambda value: (
+            isinstance(value, Tracer)
+            or (isinstance(value, jax.Array) and value.ndim > 0)
+        )
+    return lambda value: isinstance(value, Tracer)

@@ -14,6 +14,7 @@ from flax import linen as nn
 from jax import Array
 
 from pgvq.algorithms.base import Learner, RolloutAlgorithm, leaf, static
+from pgvq.algorithms.fields import WIDE, WIDEST
 from pgvq.networks import (
     ActorCritic,
     Critic,
@@ -45,7 +46,7 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         super().__post_init__()
         self.check_range("entropy_coef", 0.0, 10.0)
         self.check_range("max_grad_norm", 1e-6, 1e6)
-        self.check_at_least("memory_size", 0)
+        self.check_at_least("memory_size", 0, WIDEST, WIDE)
 
     @abc.abstractmethod
     def loss(self, params: Params, batch: Any) -> tuple[Array, Metrics]:
@@ -90,18 +91,16 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
             return unroll(network, params, obs, memory, ended)
         return *apply_over_time(self.network, params, obs), memory
 
-    def init_learner(self, key: Key, obs: Array) -> Learner:
+    def init_learner(self, key: Key, obs: Array) -> Any:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         memory = (self.initial_memory(1),) if self.memory_size else ()
         params = self.network.init(key, obs[None], *memory)
         return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
 
-    def assess(
-        self, params: Params, batch: Transition, lambda_: Array | float
-    ) -> tuple[Array, Array, Array]:
-        """Logits `[T, N, A]`, values and lambda-returns `[T, N]` of a rollout.
+    def judged(self, params: Params, batch: Transition) -> tuple[Array, Array, Array]:
+        """Logits `[T, N, A]`, values of `obs` and of `next_obs` `[T, N]`.
 
-        Returns are data: no gradient flows through the values that they bootstrap from.
+        No gradient flows through the values of `next_obs`: they are data.
         """
         memory = batch.extras[0] if self.memory_size else ()
         ended = batch.terminated | batch.truncated
@@ -110,9 +109,16 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
             lambda x: x.reshape(-1, *x.shape[2:]), (batch.next_obs, after)
         )
         next_value = self.step(params, *seen)[1].reshape(value.shape)
+        return logits, value, jax.lax.stop_gradient(next_value)
+
+    def assess(
+        self, params: Params, batch: Transition, lambda_: Array | float
+    ) -> tuple[Array, Array, Array]:
+        """Logits `[T, N, A]`, values and lambda-returns `[T, N]` of a rollout."""
+        logits, value, next_value = self.judged(params, batch)
         returns = lambda_returns(
             batch.reward,
-            jax.lax.stop_gradient(next_value),
+            next_value,
             batch.terminated,
             batch.truncated,
             self.discount,
@@ -141,19 +147,30 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
             return jnp.argmax(logits, axis=-1), after, memory
         return jax.random.categorical(key, logits), after, memory
 
-    def update(
-        self, learner: Learner, batch: Transition, key: Key
-    ) -> tuple[Learner, Metrics]:
+    def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
         """One step of Adam down the gradient of `loss`."""
         grads, metrics = jax.grad(self.loss, has_aux=True)(learner.params, batch)
+        return self.descended(learner, grads, metrics)
+
+    def descended(
+        self, learner: Any, grads: Params, metrics: Metrics
+    ) -> tuple[Any, Metrics]:
+        """The learner after one step of Adam down `grads`, and all metrics.
+
+        A learner has at least the fields of `Learner`; the others stay as they are.
+        """
         learning_rate = self.learning_rate_at(learner.agent_steps)
         params, opt_state = descend(
             learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
         )
-        steps = learner.agent_steps + self.steps_per_iteration
         metrics = {
             **metrics,
             "grad_norm": optax.tree.norm(grads),
             "learning_rate": learning_rate,
         }
-        return Learner(params, opt_state, steps), metrics
+        learner = learner._replace(
+            params=params,
+            opt_state=opt_state,
+            agent_steps=learner.agent_steps + self.steps_per_iteration,
+        )
+        return learner, metrics

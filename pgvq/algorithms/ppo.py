@@ -23,13 +23,12 @@ from pgvq.losses import (
     entropy,
     log_prob,
     squared_error,
+    standardized,
 )
 from pgvq.minibatches import shuffled_indices
 from pgvq.networks import Critic
 from pgvq.optimizers import descend
 from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
-
-NORMALIZATIONS = ("none", "batch", "minibatch")
 
 
 class Sample(NamedTuple):
@@ -70,6 +69,8 @@ class PPO(PolicyGradient, kw_only=True):
         super().__post_init__()
         self.check_at_least("num_epochs", 1)
         self.check_at_least("num_minibatches", 1)
+        dealt = ("num_epochs", "num_envs", "rollout_length")
+        self.check_product(dealt, "their order is drawn at once")
         self.check_range("clip", 1e-6, 1e6)
         self.check_range("lambda_", 0.0, 1.0)
         self.check_range("value_coef", 0.0, 100.0)
@@ -80,11 +81,6 @@ class PPO(PolicyGradient, kw_only=True):
         self._check_normalize()
 
     def _check_normalize(self) -> None:
-        if self.normalize not in NORMALIZATIONS:
-            raise InputError(
-                f"PPO: normalize={self.normalize!r} is not one of "
-                + ", ".join(repr(name) for name in NORMALIZATIONS)
-            )
         parts = self.num_minibatches if self.normalize == "minibatch" else 1
         if self.normalize != "none" and self.steps_per_iteration == parts:
             raise InputError(
@@ -113,7 +109,7 @@ class PPO(PolicyGradient, kw_only=True):
         logits, value, returns = self.assess(params, batch, self.lambda_)
         advantage = returns - value
         if self.normalize == "batch":
-            advantage = standardized(advantage)
+            advantage = standardized(advantage, returns)
         sample = Sample(
             obs=batch.obs,
             action=batch.action,
@@ -135,7 +131,7 @@ class PPO(PolicyGradient, kw_only=True):
         log_probs = log_prob(logits, batch.action)
         advantage = batch.advantage
         if self.normalize == "minibatch":
-            advantage = standardized(advantage)
+            advantage = standardized(advantage, batch.returns)
 
         actor = clipped_surrogate_loss(log_probs, batch.log_prob, advantage, self.clip)
         if self.clip_value:
@@ -179,8 +175,3 @@ class PPO(PolicyGradient, kw_only=True):
         metrics = jax.tree.map(jnp.mean, metrics) | {"learning_rate": learning_rate}
         steps = learner.agent_steps + self.steps_per_iteration
         return Learner(params, opt_state, steps), metrics
-
-
-def standardized(advantage: Array) -> Array:
-    """Mean 0 and deviation 1 over all axes."""
-    return (advantage - advantage.mean()) / (advantage.std() + 1e-8)

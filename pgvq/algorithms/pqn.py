@@ -39,6 +39,8 @@ class PQN(QLearning, kw_only=True):
         super().__post_init__()
         self.check_at_least("num_epochs", 1)
         self.check_at_least("num_minibatches", 1)
+        dealt = ("num_epochs", "num_envs", "rollout_length")
+        self.check_product(dealt, "their order is drawn at once")
         self.check_range("lambda_", 0.0, 1.0)
         what = "num_envs * rollout_length"
         self.check_divides("num_minibatches", self.steps_per_iteration, what)
@@ -93,7 +95,7 @@ class PQN(QLearning, kw_only=True):
         order = shuffled_indices(key, count, self.num_epochs, self.num_minibatches)
         start = (learner.params, learner.opt_state)
         after, metrics = jax.lax.scan(one, start, order)
-        steps = learner.agent_steps + count
         metrics = jax.tree.map(jnp.mean, metrics)
-        metrics |= {"epsilon": self.epsilon(steps), "learning_rate": learning_rate}
-        return Learner(after[0], after[1], steps), metrics
+        epsilon = self.epsilon(learner.agent_steps)
+        metrics |= {"epsilon": epsilon, "learning_rate": learning_rate}
+        return Learner(after[0], after[1], learner.agent_steps + count), metrics

@@ -6,8 +6,7 @@ the uniform steps before learning starts.
 """
 
 import abc
-import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +18,18 @@ from pgvq.returns import n_step
 from pgvq.rollout import rollout
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 
+# The updates' own keys are folded from the key of the draws. `split(key, n)[i]` is
+# `fold_in(key, i)`, so the number is one that no split reaches.
+UPDATES = 2**32 - 1
+
 
 class Row(NamedTuple):
     """What the replay holds of a transition; leading axes `[C]` or `[B]`."""
 
-    obs: Array  # [*O]
+    obs: PyTree  # as the environment shows it; what `learn` gets is encoded, [*O]
     action: Array  # [] int32
     reward: Array  # [] float32: discounted sum over the n steps
-    next_obs: Array  # [*O] n steps later, or at the episode's end before that
+    next_obs: PyTree  # the same n steps later, or at the episode's end before that
     discount: Array  # [] float32: of the value of `next_obs`; 0 after a termination
 
 
@@ -52,6 +55,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
     Whatever `num_envs` is, there are `replay_ratio` updates per agent step.
     """
 
+    # The ring holds what the environment shows: of a uint8 image a byte per pixel.
+    keeps_shown: ClassVar[bool] = True
+
     num_envs: int = static(16, "environments side by side, N")
     rollout_length: int = static(8, "agent steps per environment and iteration, T")
     replay_ratio: float = static(1 / 8, "updates per agent step")
@@ -68,11 +74,14 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
     )
 
     @abc.abstractmethod
-    def learn(self, learner: Any, batch: Minibatch) -> tuple[Any, Array, Metrics]:
+    def learn(
+        self, learner: Any, batch: Minibatch, key: Key
+    ) -> tuple[Any, Array, Metrics]:
         """One update: the learner afterwards, errors `[B]` by which rows get priority.
 
         A learner is a NamedTuple with the fields `experience`, an `Experience` that is
-        () in here, and `agent_steps`, among others.
+        () in here, and `agent_steps`, among others. Each update gets a key of its own,
+        for noise or sampled targets; methods that draw nothing ignore it.
         """
 
     def __post_init__(self) -> None:
@@ -81,6 +90,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         self.check_range("importance_exponent", 0.0, 1.0)
         for field in ("batch_size", "warmup_steps", "n_step"):
             self.check_at_least(field, 1)
+        self.check_range("replay_ratio", 0.0, 1e6)
         self.check_at_least("capacity", self.steps_per_iteration)
         if self.n_step > self.warmup_length:
             raise InputError(
@@ -90,18 +100,17 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
                 f"use warmup_steps={self.n_step * self.num_envs}"
             )
         wanted = self.replay_ratio * self.steps_per_iteration
-        if (
-            not math.isfinite(wanted)
-            or wanted < 1
-            or abs(wanted - round(wanted)) > 1e-6
-        ):
-            best = max(1, round(wanted)) if math.isfinite(wanted) else 1
+        if wanted < 1 or abs(wanted - round(wanted)) > 1e-6:
+            best = max(1, round(wanted))
             raise InputError(
                 f"{type(self).__name__}: replay_ratio={self.replay_ratio:g} times "
                 f"num_envs * rollout_length = {self.num_envs} * {self.rollout_length} "
                 f"is {wanted:g} updates per iteration, not a whole number of at least "
                 f"1; use replay_ratio={best}/{self.steps_per_iteration}"
             )
+        self.check_product(
+            ("updates_per_iteration", "batch_size"), "they are drawn at once"
+        )
 
     @property
     def updates_per_iteration(self) -> int:
@@ -123,8 +132,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         key_state, key_warmup = jax.random.split(key)
         state = super().init(key_state)
 
-        def uniform(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree, Any]:
-            actions = jax.random.randint(key, obs.shape[:1], 0, self.num_actions)
+        def uniform(obs: PyTree, memory: PyTree, key: Key) -> tuple[Array, PyTree, Any]:
+            shape = (self.num_envs,)
+            actions = jax.random.randint(key, shape, 0, self.num_actions)
             return actions, memory, ()
 
         def step(world: Any, key: Key) -> tuple[Any, Transition]:
@@ -149,7 +159,8 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         return state._replace(learner=learner, world=world, agent_steps=steps)
 
     def no_experience(self, obs: Array) -> Experience:
-        """An empty replay for observations like `obs [*O]`."""
+        """An empty replay for observations of which `obs [*O]` is one, as encoded."""
+        obs = self.reading.shown_like(obs)
         zero, no = jnp.float32(0), jnp.zeros((), dtype=bool)
         pending: PyTree = ()
         if self.n_step > 1:
@@ -172,8 +183,11 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         reward, discount, last = n_step(
             steps.reward, steps.terminated, steps.truncated, self.discount, self.n_step
         )
-        next_obs = steps.next_obs[last, jnp.arange(self.num_envs)]
-        rows = Row(steps.obs[:count], steps.action[:count], reward, next_obs, discount)
+        next_obs = jax.tree.map(
+            lambda leaf: leaf[last, jnp.arange(self.num_envs)], steps.next_obs
+        )
+        obs = jax.tree.map(lambda leaf: leaf[:count], steps.obs)
+        rows = Row(obs, steps.action[:count], reward, next_obs, discount)
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
         ring, priorities = replay.add(experience.replay, rows), experience.priorities
         if self.prioritized:
@@ -218,22 +232,32 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         return prioritized.update(priorities, index, priority)
 
     def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
-        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches."""
-        lived = self.record(learner.experience, batch)
-        steps = learner.agent_steps + self.steps_per_iteration
+        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches.
 
-        def one(carry: tuple[Any, PyTree], by: Array) -> tuple[Any, Metrics]:
-            learner, priorities = carry
+        Schedules are read at the agent steps before the rollout.
+        """
+        lived = self.record(learner.experience, batch)
+        steps = learner.agent_steps
+
+        def one(
+            carry: tuple[Any, PyTree], given: tuple[PyTree, Key]
+        ) -> tuple[Any, Metrics]:
+            (learner, priorities), (by, key) = carry, given
             drawn = self.draw(lived._replace(priorities=priorities), by, steps)
-            learner, error, metrics = self.learn(learner, drawn)
+            drawn = drawn._replace(rows=self.encoded(drawn.rows))
+            learner, error, metrics = self.learn(learner, drawn, key)
             return (learner, self.prioritize(priorities, drawn.places, error)), metrics
 
+        key_updates = jax.random.fold_in(key, UPDATES)
+        keys = jax.random.split(key_updates, self.updates_per_iteration)
+
         # The ring stays outside of what the updates carry: none of them changes it.
-        start = learner._replace(experience=(), agent_steps=steps), lived.priorities
+        start = learner._replace(experience=()), lived.priorities
         (learner, priorities), metrics = jax.lax.scan(
-            one, start, self.draws(lived, key)
+            one, start, (self.draws(lived, key), keys)
         )
         lived = lived._replace(priorities=priorities)
         metrics = jax.tree.map(jnp.mean, metrics)
         metrics |= {"learning_rate": self.learning_rate_at(steps)}
-        return learner._replace(experience=lived), metrics
+        steps = steps + self.steps_per_iteration
+        return learner._replace(experience=lived, agent_steps=steps), metrics

@@ -142,7 +142,7 @@ class SAC(ReplayLearning, kw_only=True):
         )
 
     def learn(
-        self, learner: SoftLearner, batch: Minibatch
+        self, learner: SoftLearner, batch: Minibatch, key: Key
     ) -> tuple[SoftLearner, Array, Metrics]:
         """A step of Adam for each part, and a small move of the target critics."""
         grads, (error, metrics) = jax.grad(self.loss, has_aux=True)(

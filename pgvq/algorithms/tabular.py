@@ -51,16 +51,19 @@ class Tabular(RolloutAlgorithm, kw_only=True):
     learning_rate: float = leaf(0.5, "part of an error that an update corrects")
     epsilon: float = leaf(0.1, "share of uniform actions while learning")
     initial_value: float = leaf(0.0, "of every entry; a high one explores")
+    preprocess: bool = static(
+        False, "stays off: a table is indexed by what the environment shows"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_range("learning_rate", 0.0, 1.0)
         self.check_range("epsilon", 0.0, 1.0)
         self.check_range("initial_value", -1e6, 1e6)
-        if self.rule not in RULES:
+        if self.preprocess:
             raise InputError(
-                f"Tabular: rule={self.rule!r} is not one of "
-                + ", ".join(repr(name) for name in RULES)
+                "Tabular: preprocess=True would turn the numbers of states, by which a "
+                "table is indexed, into vectors; leave it False"
             )
 
     @property
@@ -106,7 +109,7 @@ class Tabular(RolloutAlgorithm, kw_only=True):
         Where the clock cut the episode, or the rollout ends, nothing was done there
         yet: the policy is asked what it would do.
         """
-        flat = batch.next_obs.reshape(-1, *batch.next_obs.shape[2:])
+        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch.next_obs)
         asked = self.explore(learner, flat, key)[0].reshape(batch.action.shape)
         done = jnp.concatenate([batch.action[1:], asked[-1:]])
         return jnp.where(batch.terminated | batch.truncated, asked, done)

@@ -70,7 +70,7 @@ def expectations(frame: pd.DataFrame) -> dict[str, bool]:
     points = [p.set_index("estimator") for _, p in frame.groupby("trained_steps")]
     first, last = points[0], points[-1]
     cosines = np.array([last.cosine[name] for name in NAMES])
-    reinforce = "REINFORCE, batch mean"
+    reinforce = "REINFORCE, running mean"
     return {
         "Before training, when the critic knows nothing, λ = 0 is more biased than "
         "λ = 1 over 16 steps.": bool(first.bias[ONE_STEP] > first.bias[N_STEP]),
@@ -90,7 +90,7 @@ def expectations(frame: pd.DataFrame) -> dict[str, bool]:
             last.noise_scale[reinforce] > last.noise_scale[DEFAULT]
         ),
         "After training the value network is a better baseline for REINFORCE than the "
-        "batch mean: the variance is at least a tenth smaller.": bool(
+        "running mean: the variance is at least a tenth smaller.": bool(
             last.variance["REINFORCE, value network"] < 0.9 * last.variance[reinforce]
         ),
         "Noise is a larger problem than bias: no estimator's cosine with the reference "

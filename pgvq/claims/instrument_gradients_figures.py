@@ -21,7 +21,7 @@ COMPARED = {
     ONE_STEP: ("one-step actor-critic", COLORS["other light"]),
     DEFAULT: ("actor-critic, λ=0.95", COLORS["policy gradient"]),
     N_STEP: ("16-step actor-critic", COLORS["policy gradient dark"]),
-    "REINFORCE, batch mean": ("REINFORCE", COLORS["reference"]),
+    "REINFORCE, running mean": ("REINFORCE", COLORS["reference"]),
 }
 
 

@@ -16,7 +16,7 @@ from pgvq.claims.model_statistics import (
     cosine_of_each,
     total_variance,
 )
-from pgvq.experiment import RANDOM_PLAY
+from pgvq.score_meaning import RANDOM_PLAY
 from pgvq.statistics import estimate, interquartile_mean, steps_to_reach
 from pgvq.study import Finding
 

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
 from pgvq.lane import TRAINING, seed_key
-from pgvq.types import Params
+from pgvq.types import Params, Ratio
 
 # Mean return in points: from random play's -0.86, half of the way to level.
 HALFWAY = -0.5
@@ -36,16 +35,13 @@ def train(algorithm: Any, seed: Array, stretches: int, iterations: int) -> Train
         iterations: of each, static.
     """
 
-    def iteration(state: Any, _: None) -> tuple[Any, tuple[Array, Array]]:
+    def iteration(state: Any, _: None) -> tuple[Any, Ratio]:
         state, metrics = algorithm.iterate(state)
-        return state, (metrics["episode_return"], metrics["episodes"])
+        return state, metrics["episode_return"]
 
     def stretch(state: Any, _: None) -> tuple[Any, Trained]:
-        state, (means, counts) = jax.lax.scan(iteration, state, length=iterations)
-        known = counts > 0
-        total = jnp.sum(jnp.where(known, means * counts, 0.0))
-        count = jnp.sum(counts)
-        mean = jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)
+        state, returns = jax.lax.scan(iteration, state, length=iterations)
+        mean = Ratio(returns.total.sum(), returns.number.sum()).value
         return state, Trained(mean, state.learner.params)
 
     start = algorithm.init(seed_key(seed, TRAINING))

@@ -51,7 +51,7 @@ class PaidPong(Pong):
     @property
     def default_params(self) -> PayParams:
         """Paid by points."""
-        return PayParams(max_steps_in_episode=self.max_agent_steps)
+        return PayParams(max_steps_in_episode=self.cap)
 
     def step(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,

@@ -106,7 +106,10 @@ def train(
     """
     say("compiling the programs")
     waiting = [
-        (name, Lanes(lanes, experiment.games, experiment.max_game_steps))
+        (
+            name,
+            Lanes(lanes, experiment.games, experiment.game_steps(lanes[0].algorithm)),
+        )
         for name, experiment in experiments.items()
         for lanes in experiment.batches(
             (variant, seed)

@@ -7,6 +7,7 @@ in the module of its name beside this one.
 import contextlib
 import dataclasses
 import functools
+import io
 import operator
 import os
 import sys
@@ -18,8 +19,14 @@ from rich.console import Console
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
 from pgvq import devices
+from pgvq.cli.faults import ended_by
+from pgvq.cli.usage import explained, repeated
+from pgvq.files import one_line
 from pgvq.interrupts import INTERRUPTED
+from pgvq.plain_text import printable, visible
 from pgvq.types import InputError
+
+UNREADABLE = "these options cannot be read"
 
 HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side.
 
@@ -84,7 +91,8 @@ NEW = """Begin an algorithm of your own: a commented file that trains as it stan
 
     policy_gradient    a policy climbs its expected return; you write `loss`
     q_learning         regression on action values; you write `update`
-    bare               neither: you write `init`, `iterate` and `act`
+    replay             Q-learning from a replay buffer; you write `learn`
+    bare               no family: you write `init`, `iterate` and `act`
 
 Examples:
 
@@ -92,16 +100,20 @@ Examples:
     pgvq new sarsa.py --family q_learning
 """
 
-DOCTOR = """Examine an algorithm: does it keep the contract, has it a known fault?
+DOCTOR = """Examine an algorithm or an environment: does it keep the contract?
 
-It learns small decision processes whose answers are known; half a minute on two
-cores. Exit status 0 if nothing fails, 1 if something does, 2 if it cannot be loaded.
+An algorithm learns small decision processes whose answers are known; half a minute on
+two cores. An environment is played at random; some seconds. Exit status 0 if nothing
+fails, 1 if something does, 2 if it cannot be loaded.
 
 Examples:
 
     pgvq doctor my_algorithm.py:MyAlgorithm
+    pgvq doctor my_algorithm.py:MyAlgorithm --check seeds --check 'float fields'
     pgvq doctor my_package.algorithms:MyAlgorithm --env CartPole-v1
     pgvq doctor dqn
+    pgvq doctor my_env.py:MyEnv
+    pgvq doctor CartPole-v1
 """
 
 WATCH = """Let a trained agent play a game of Pong and write it as a GIF.
@@ -176,19 +188,22 @@ class New:
     file: Positional[Annotated[str, arg(metavar="FILE.py")]]
     """Where to; my_algorithm.py holds a class MyAlgorithm."""
     family: Annotated[str, arg(metavar="FAMILY")] = "policy_gradient"
-    """policy_gradient, q_learning or bare."""
+    """policy_gradient, q_learning, replay or bare."""
     force: Annotated[bool, arg(constructor=bool)] = False
     """Replace a file that is there."""
 
 
 @dataclasses.dataclass
 class Doctor:
-    """Examine an algorithm: does it keep the contract, has it a known fault?"""
+    """Examine an algorithm or an environment: does it keep the contract?"""
 
     target: Positional[Annotated[str, arg(metavar="FILE.py:CLASS")]]
-    """A class in a file or an installed module, or the name of an algorithm."""
+    """A class in a file or an installed module, or the name of an algorithm or of an
+    environment."""
     env: Annotated[str | None, arg(metavar="NAME")] = None
     """Environment that its shapes and its memory are checked on; its own by default."""
+    check: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """Make only the check of this name; may be given several times."""
 
 
 @dataclasses.dataclass
@@ -215,12 +230,24 @@ class Watch:
     """Execute the experiment file that the folder keeps, whoever wrote it."""
 
 
+COMMANDS: dict[str, type] = {
+    "run": Run,
+    "plot": Plot,
+    "list": List,
+    "new": New,
+    "doctor": Doctor,
+    "watch": Watch,
+}
+
+
 def commands(chosen: str | None) -> Any:
     """The type that the options are read into; only `chosen` is described in full."""
-    parts = {"run": Run, "plot": Plot, "list": List, "new": New, "doctor": Doctor}
-    parts["watch"] = Watch
     texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "doctor": DOCTOR}
     texts["watch"] = WATCH
+    if chosen == "doctor":
+        from pgvq.cli.doctor import check_names
+
+        texts["doctor"] += f"\nNames for --check: {check_names()}.\n"
     named = [
         Annotated[
             part,
@@ -229,7 +256,7 @@ def commands(chosen: str | None) -> Any:
                 description=texts[name] if name == chosen else part.__doc__,
             ),
         ]
-        for name, part in parts.items()
+        for name, part in COMMANDS.items()
     ]
     return functools.reduce(operator.or_, named)
 
@@ -237,35 +264,50 @@ def commands(chosen: str | None) -> Any:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the command line asks and returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with printable():
+        try:
+            return _perform(given)
+        except InputError as error:
+            return _refuse(str(error))
+        except KeyboardInterrupt:
+            print("pgvq: stopped", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # `pgvq list | head`
+            sys.stderr.close()
+            return 141
+        except OSError as error:  # a disk or a place that no module has words for
+            where = f"{error.filename}: " if error.filename else ""
+            return _refuse(f"{where}{error.strerror or error}; choose another place")
+        except MemoryError:
+            return _refuse(
+                "this needs more memory than there is; use fewer seeds, games or "
+                "environments, or smaller networks"
+            )
+
+
+def _refuse(sentence: str) -> int:
+    """Prints an error's one line and returns its exit status."""
+    print(f"pgvq: error: {visible(' '.join(sentence.split()))}", file=sys.stderr)
+    return 2
+
+
+def _perform(given: list[str]) -> int:
     if given == ["--version"]:
         from pgvq import __version__
 
         print(f"pgvq {__version__}")
         return 0
-    command = tyro.cli(
-        commands(given[0] if given else None),
-        prog="pgvq",
-        description=HELP,
-        args=given,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    command = _parsed(given)
+    if command is None:
+        return 0
+    devices.wanted_devices()
     try:
-        devices.wanted_devices()
         return perform(command, Console())
-    except InputError as error:
-        print(f"pgvq: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("pgvq: stopped", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # `pgvq list | head`
-        sys.stderr.close()
-        return 141
-    except OSError as error:  # a disk or a place that no module has words for
-        where = f"{error.filename}: " if error.filename else ""
-        said = " ".join(f"{where}{error.strerror or error}".split())
-        print(f"pgvq: error: {said}; choose another place", file=sys.stderr)
-        return 2
+    except SystemExit as stop:  # by code of a user, while it is trained or examined
+        raise InputError(
+            f"{ended_by(stop)} ended the program; take it out, because nothing was "
+            "finished"
+        ) from stop
 
 
 def program() -> NoReturn:
@@ -281,6 +323,37 @@ def program() -> NoReturn:
             sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _parsed(given: list[str]) -> Any:
+    """The command with its options; None where help was asked for and printed.
+
+    Raises:
+        InputError: the words cannot be read.
+    """
+    if given and given[0] not in COMMANDS and not given[0].startswith("-"):
+        raise InputError(explained(given, COMMANDS))
+    heard = io.StringIO()
+    try:
+        # Its boxes of several lines are not shown; `usage` has a sentence instead.
+        with contextlib.redirect_stderr(heard):
+            command = tyro.cli(
+                commands(given[0] if given else None),
+                prog="pgvq",
+                description=HELP,
+                args=given,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return None
+        known = explained(given, COMMANDS)
+        raise InputError(known or f"{UNREADABLE}; see pgvq --help") from None
+    except (AssertionError, ValueError) as error:  # tyro's own, as for a wrong shell
+        raise InputError(f"{UNREADABLE} ({one_line(error)}); see pgvq --help") from None
+    if twice := repeated(given, COMMANDS):
+        raise InputError(twice)
+    return command
 
 
 def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console) -> int:
@@ -304,7 +377,7 @@ def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console)
     if isinstance(command, Doctor):
         from pgvq.cli.doctor import visit
 
-        return visit(command.target, command.env, console)
+        return visit(command.target, command.env, console, command.check)
     from pgvq.cli.watching import watch
 
     return watch(command, console)

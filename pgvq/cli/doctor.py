@@ -1,47 +1,80 @@
-"""`pgvq doctor`: an algorithm is examined, and told what is wrong in plain words."""
+"""`pgvq doctor`: examines an algorithm or an environment, in plain words."""
 
 import contextlib
 import difflib
 import importlib
 import sys
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gymnax import registration
+from gymnax.environments.environment import Environment
+from gymnax.wrappers.purerl import GymnaxWrapper
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
-from pgvq.cli.listing import algorithm_class, say
-from pgvq.cli.loading import load_module
-from pgvq.doctor import CHECKS, Check, Finding, Report, examine
+from pgvq.cli.listing import algorithm_class
+from pgvq.cli.loading import fault, load_module
+from pgvq.doctor import (
+    CHECKS,
+    ENVIRONMENT_CHECKS,
+    Check,
+    Finding,
+    Report,
+    chosen,
+    examine,
+    examine_environment,
+)
 from pgvq.envs.checks import check_choice
+from pgvq.envs.contract import is_environment
 from pgvq.experiment import check_algorithm
 from pgvq.files import one_line
-from pgvq.plugins import ALGORITHM_PLUGINS, plugins
+from pgvq.plain_text import literal, say
+from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError
 
 INDENT = 9  # below the outcomes, the longest of which is "skipped"
 STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim"}
 
 
-def visit(target: str, env: str | None, console: Console) -> int:
+def visit(
+    target: str, env: str | None, console: Console, checks: Sequence[str] = ()
+) -> int:
     """Examines and prints; returns the exit status: 1 if something failed.
 
     Args:
-        target: `FILE.py:CLASS`, `package.module:CLASS` or an algorithm's name.
+        target: `FILE.py:CLASS`, `package.module:CLASS` or the name of an algorithm
+            or environment.
         env: the name of an environment to give the algorithm; its own unless given.
         console: where to.
+        checks: names of the checks to make; all unless given.
 
     Raises:
-        InputError: there is no such algorithm, or it cannot be made.
+        InputError: there is nothing of that name, no such check, or it cannot be made.
     """
-    changes = {} if env is None else {"env": envs.make(env)[0]}
-    algorithm = made(find(target), changes)
-    name = type(algorithm).__name__
-    say(console, f"{name}: {len(CHECKS)} checks, half a minute on two cores")
+    names = list(checks) or None
+    found = find(target)
+    subject = environment(found)
+    if subject is not None:
+        if env is not None:
+            raise InputError(
+                f"--env {env}: {target} is an environment itself, and --env gives one "
+                "to an algorithm; leave it out"
+            )
+        known, examined, time = ENVIRONMENT_CHECKS, examine_environment, "some seconds"
+    else:
+        known, examined, time = CHECKS, examine, "half a minute on two cores"
+    count = len(chosen(known, names))
+    if subject is None:
+        subject = made(found, {} if env is None else {"env": envs.make(env)[0]})
+    those = "check" if count == 1 else "checks"
+    time = f", {time}" if names is None else ""
+    say(console, f"{type(subject).__name__}: {count} {those}{time}")
     status = console.status("") if console.is_terminal else None
 
     def begins(_: str, check: Check) -> None:
@@ -49,11 +82,19 @@ def visit(target: str, env: str | None, console: Console) -> int:
             status.update(f"{check.title} ...")
 
     with status or contextlib.nullcontext():
-        report = examine(
-            algorithm, begins=begins, ended=lambda finding: tell(finding, console)
+        report = examined(
+            subject,
+            checks=names,
+            begins=begins,
+            ended=lambda finding: tell(finding, console),
         )
     say(console, summary(report), style="bold")
     return 0 if report.healthy else 1
+
+
+def check_names() -> str:
+    """All names that `--check` takes, for the help."""
+    return ", ".join(CHECKS)
 
 
 def find(target: str) -> Any:
@@ -65,12 +106,15 @@ def find(target: str) -> Any:
     place, colon, name = target.rpartition(":")
     if not colon and not target.endswith(".py"):
         known = [*ALGORITHMS, *plugins(ALGORITHM_PLUGINS)]
+        games = [*registration.registered_envs, *plugins(ENVIRONMENT_PLUGINS)]
+        if target in games and target not in known:
+            return envs.make(target)[0]
         if target not in known and "." in target:
             raise InputError(
                 f"{target} names no class; give {target}:CLASS, as in "
                 "my_algorithm.py:MyAlgorithm"
             )
-        check_choice("algorithm", target, known)
+        check_choice("algorithm or environment", target, [*known, *games])
         return algorithm_class(target)
     module = _module(place or target)
     if not colon:
@@ -81,6 +125,34 @@ def find(target: str) -> Any:
         hint = f"did you mean {near[0]}?" if near else f"there is {there}"
         raise InputError(f"{place} defines no {name!r}; {hint}")
     return module.__dict__[name]
+
+
+def environment(found: Any) -> Any:
+    """The environment that was found, made of its class or function; None if none is.
+
+    Raises:
+        InputError: it is the class of one, and cannot be made.
+    """
+    if is_environment(found):
+        return found
+    kinds = Environment | GymnaxWrapper
+    if isinstance(found, type) and not issubclass(found, kinds):
+        return None
+    if not callable(found):
+        return None
+    try:
+        made = found()
+    except InputError:
+        raise
+    except Exception as error:  # whatever a user's own constructor raises
+        if not isinstance(found, type):
+            return None
+        raise InputError(
+            f"{found.__name__}() cannot be made ({type(error).__name__}: "
+            f"{one_line(error)}); give every setting a default, or name a function "
+            "that makes one"
+        ) from error
+    return made if is_environment(made) else None
 
 
 def made(found: Any, changes: dict[str, Any]) -> Any:
@@ -99,12 +171,13 @@ def made(found: Any, changes: dict[str, Any]) -> Any:
         algorithm = found(**changes)
     except InputError as error:
         raise InputError(f"the defaults of {name} do not fit: {error}") from error
-    except Exception as error:  # whatever a user's own constructor raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's own constructor does
         raise InputError(
             f"{name}({', '.join(changes)}) cannot be made "
-            f"({type(error).__name__}: {one_line(error)}); derive it from "
-            "RolloutAlgorithm, write every abstract method and give every field a "
-            "default"
+            f"({fault(error)}); derive it from RolloutAlgorithm, write every abstract "
+            "method and give every field a default"
         ) from error
     check_algorithm(name, algorithm)
     return algorithm
@@ -113,7 +186,7 @@ def made(found: Any, changes: dict[str, Any]) -> Any:
 def tell(finding: Finding, console: Console) -> None:
     """Prints a finding; of one that failed also why it matters and what to do."""
     outcome = Text(f"{finding.outcome:<{INDENT}}", STYLES[finding.outcome])
-    console.print(outcome + Text(finding.title), highlight=False, soft_wrap=True)
+    console.print(outcome + literal(finding.title), highlight=False, soft_wrap=True)
     lines = [finding.found]
     if finding.outcome == "failed":
         lines = [
@@ -123,7 +196,7 @@ def tell(finding: Finding, console: Console) -> None:
         ]
     for line in lines:
         style = "" if finding.outcome == "failed" else "dim"
-        text = Padding(Text(line, style), (0, 0, 0, INDENT), expand=False)
+        text = Padding(literal(line, style), (0, 0, 0, INDENT), expand=False)
         console.print(text, highlight=False)
 
 
@@ -143,10 +216,12 @@ def _module(place: str) -> types.ModuleType:
         sys.path.insert(0, "")  # as `python -m` looks beside where one stands
     try:
         return importlib.import_module(place)
-    except Exception as error:  # whatever a user's own module does when imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's own module does
         raise InputError(
-            f"{place} cannot be imported ({type(error).__name__}: {one_line(error)}); "
-            "give a file, FILE.py:CLASS, or a module that Python finds"
+            f"{place} cannot be imported ({fault(error)}); give a file, FILE.py:CLASS, "
+            "or a module that Python finds"
         ) from error
 
 
@@ -162,7 +237,9 @@ def _classes(module: types.ModuleType) -> list[str]:
 def _only(target: str, module: types.ModuleType) -> Any:
     """The class of a file that defines a single algorithm."""
     held = vars(module)
+    kinds = Environment | GymnaxWrapper
     names = [name for name in _classes(module) if hasattr(held[name], "iterate")]
+    names = names or [n for n in _classes(module) if issubclass(held[n], kinds)]
     if len(names) != 1:
         there = f"there are {', '.join(names)}" if names else "it defines none"
         raise InputError(f"name the class, as in {target}:MyAlgorithm; {there}")

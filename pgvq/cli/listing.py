@@ -13,10 +13,11 @@ from rich.table import Table
 
 from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
-from pgvq.cli.overrides import settable
 from pgvq.envs import PONG_ID, Pong
 from pgvq.envs.checks import check_choice
-from pgvq.experiment import describe_value, is_sweepable
+from pgvq.experiment import is_sweepable
+from pgvq.paths import in_short, settable
+from pgvq.plain_text import literal, say
 from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError
 
@@ -83,7 +84,7 @@ def show_algorithms(console: Console) -> None:
     table = new_table("name", "family", "what it is")
     for name, cls in ALGORITHMS.items():
         summary = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
-        table.add_row(name, getattr(cls, "family", "other"), summary)
+        table.add_row(*map(literal, (name, getattr(cls, "family", "other"), summary)))
     console.print(table)
 
 
@@ -94,7 +95,9 @@ def show_offered(title: str, entries: dict[str, EntryPoint], console: Console) -
     say(console, f"\n{title}", style="bold")
     table = new_table("name", "package", "class")
     for name, entry in sorted(entries.items()):
-        table.add_row(name, entry.dist.name if entry.dist else "?", entry.value)
+        table.add_row(
+            *map(literal, (name, entry.dist.name if entry.dist else "?", entry.value))
+        )
     console.print(table)
 
 
@@ -108,7 +111,11 @@ def show_algorithm(name: str, cls: Any, console: Console) -> None:
         if field.name != "budget":  # the experiment's
             lanes = "lanes" if is_sweepable(field) else "-"
             default = short_value(field.default)
-            table.add_row(field.name, default, lanes, field.metadata.get("doc", ""))
+            table.add_row(
+                *map(
+                    literal, (field.name, default, lanes, field.metadata.get("doc", ""))
+                )
+            )
     console.print(table)
 
 
@@ -118,11 +125,11 @@ def show_pong(console: Console, *, whole: bool) -> None:
     say(console, "In experiments: Pong(...); set by --set '*.env.frame_skip=4'.")
     table = new_table("setting", "default")
     for field in dataclasses.fields(Pong):
-        table.add_row(field.name, short_value(field.default))
+        table.add_row(*map(literal, (field.name, short_value(field.default))))
     console.print(table)
     if whole:
         text = inspect.cleandoc(Pong.__doc__ or "")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text, wrap=False)
     else:
         say(console, f"`pgvq list {PONG}` says what they mean.\n")
 
@@ -144,7 +151,7 @@ def short_value(value: Any) -> str:
         held = {name: getattr(value, name) for name in settable(value)}
         shown = [f"{n}={v}" for n, v in held.items() if not callable(v)]
         return f"{type(value).__name__}({', '.join(shown)})"
-    return value if isinstance(value, str) else describe_value(value)
+    return value if isinstance(value, str) else in_short(value)
 
 
 def say_docstring(cls: Any, console: Console) -> None:
@@ -159,8 +166,3 @@ def new_table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
-
-
-def say(console: Console, text: str, style: str | None = None) -> None:
-    """Prints text as it is."""
-    console.print(text, style=style, markup=False, highlight=False)

@@ -1,14 +1,21 @@
 """Experiments from Python files: the only place where a user's own code is executed."""
 
+import contextlib
 import difflib
+import importlib.util
+import linecache
+import signal
 import sys
+import threading
 import traceback
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pgvq.experiment import Experiment
 from pgvq.files import one_line
+from pgvq.locations import as_path
 from pgvq.study import Study
 from pgvq.types import InputError
 
@@ -87,13 +94,16 @@ def select(experiments: list[Experiment], name: str, where: str) -> Experiment:
 
 
 def _read(given: str) -> tuple[Path, str]:
-    path = _find(given)
+    path = _find(as_path(given, "FILE"))
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+        # As Python reads it: by its byte order mark, its coding line, or as UTF-8.
+        text = importlib.util.decode_source(path.read_bytes())
+    except (OSError, ValueError, SyntaxError) as error:
         raise InputError(
             f"{path} cannot be read ({one_line(error)}); give a Python file"
         ) from error
+    if "\0" in text:
+        raise InputError(f"{path} holds NUL bytes and is no text; give a Python file")
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -105,21 +115,72 @@ def _run(text: str, where: str) -> types.ModuleType:
     module.__file__ = where
     # Dataclasses of the file look their own module up by its name.
     sys.modules[module.__name__] = module
+    # The text that runs, for tracebacks and digests of code: the file may change.
+    linecache.cache[where] = (len(text), None, text.splitlines(keepends=True), where)
     try:
-        exec(compile(text, where, "exec"), module.__dict__)
+        with _ctrl_c() as pressed:
+            exec(compile(text, where, "exec"), module.__dict__)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-    except SyntaxError as error:
+    except SyntaxError as error:  # of this file, or of one that it imports
+        line = f", line {error.lineno}" if error.lineno else ""
         raise InputError(
-            f"{where}, line {error.lineno}: {error.msg}; correct it"
+            f"{error.filename or where}{line}: {error.msg}; correct it"
         ) from error
-    except Exception as error:
-        lines = traceback.extract_tb(error.__traceback__)
-        own = [frame.lineno for frame in lines if frame.filename == where]
-        line = f", line {own[-1]}" if own else ""
-        said = one_line(error)
-        raise InputError(f"{where}{line}: {type(error).__name__}: {said}") from error
+    except KeyboardInterrupt as error:
+        if pressed.is_set():
+            raise
+        raise InputError(f"{_place(error, where)}: {fault(error)}") from error
+    except BaseException as error:  # SystemExit and whatever else a file may raise
+        raise InputError(f"{_place(error, where)}: {fault(error)}") from error
     return module
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Whether a KeyboardInterrupt is the user's, or raised by the file itself."""
+    pressed = threading.Event()
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if not main or before is not signal.default_int_handler:
+        pressed.set()
+        yield pressed
+        return
+
+    def press(*_: Any) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        if signal.getsignal(signal.SIGINT) is press:
+            signal.signal(signal.SIGINT, before)
+
+
+def fault(error: BaseException) -> str:
+    """What a user's own code did instead of ending, in a few words."""
+    if isinstance(error, SystemExit):
+        code = "" if error.code is None else repr(error.code)
+        return (
+            f"sys.exit({code}) or exit() ended the file before all of it was run; take "
+            "it out"
+        )
+    if isinstance(error, EOFError):
+        return (
+            "input() finds nothing to read, because nobody is asked here; take it out"
+        )
+    if isinstance(error, RecursionError):
+        return "RecursionError: a function calls itself without end; correct it"
+    said = str(error) and one_line(error)
+    return f"{type(error).__name__}{f': {said}' if said else ''}"
+
+
+def _place(error: BaseException, where: str) -> str:
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [frame.lineno for frame in lines if frame.filename == where]
+    return f"{where}, line {own[-1]}" if own else where
 
 
 def _experiments_of(module: types.ModuleType, where: str) -> list[Experiment]:
@@ -159,8 +220,8 @@ def _several(found: Any, where: str) -> list[Experiment]:
     return parts
 
 
-def _find(given: str) -> Path:
-    path = Path(given)
+def _find(path: Path) -> Path:
+    given = str(path)
     if path.is_file():
         return path
     by_name = FOLDER / f"{given}.py"

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from pgvq.envs.checks import check_choice
 from pgvq.files import atomic
+from pgvq.locations import as_path
+from pgvq.plain_text import say
 from pgvq.types import InputError
 
-FAMILIES = ("policy_gradient", "q_learning", "bare")  # the templates' names
+FAMILIES = ("policy_gradient", "q_learning", "replay", "bare")  # the templates' names
 PLACEHOLDER = re.compile(r"my_algorithm|MyAlgorithm")  # what the templates are called
 
 
@@ -31,7 +33,7 @@ def begin(file: str, family: str, force: bool, console: Console) -> int:
             something else already, a file is there, or it cannot be written.
     """
     check_choice("family", family, FAMILIES)
-    path = Path(file)
+    path = as_path(file, "FILE.py")
     check_name(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; give a file, such as {path / 'mine.py'}")
@@ -52,7 +54,7 @@ def begin(file: str, family: str, force: bool, console: Console) -> int:
         "        check what every algorithm promises; again after each change",
         "docs/extending.md of pgvq's repository explains every part.",
     ]
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    say(console, "\n".join(lines), wrap=False)
     return 0
 
 

@@ -3,28 +3,34 @@
 A target is a variant of the experiment, an algorithm (all its variants), or `*` (every
 variant that has the field). What follows is a field, or a field of a field: of the
 environment (`dqn.env.frame_skip=4`), of its parameters (`dqn.env_params.x=1`) or of a
-network (`dqn.torso.features=128,128`). Values are read by the type of the field.
+network (`dqn.torso.features=128,128`). Values are read by the type of the field; a
+function is one of `pgvq.paths.FUNCTIONS` (`dqn.torso.activation=tanh`).
 """
 
-import dataclasses
 import difflib
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flax import linen as nn
+from gymnax.environments.environment import Environment
 
 from pgvq import envs
 from pgvq.experiment import Experiment
 from pgvq.naming import algorithm_name
+from pgvq.paths import (
+    Changes,
+    NoFieldError,
+    changed,
+    function_named,
+    holder,
+    in_short,
+    note,
+    type_of,
+)
 from pgvq.types import InputError
 
 EXAMPLE = "dqn.learning_rate=3e-4"
-Changes = dict[str, Any]  # field to value, or to the changes of what it holds
-
-
-class _NoField(InputError):
-    """The thing has no such field."""
 
 
 def override(
@@ -39,18 +45,23 @@ def override(
     """
     algorithms = dict(experiment.variants)
     changes: dict[str, Changes] = {}
-    for setting in settings:
-        names, path, text = _parts(setting, algorithms)
-        missing: list[_NoField] = []
+    read = [(setting, *_parts(setting, algorithms)) for setting in settings]
+    # Environments first: parameters are those of the environment that is set.
+    for setting, names, path, text in sorted(read, key=lambda one: one[2] != ["env"]):
+        missing: list[NoFieldError] = []
         for name in names:
             mine = changes.setdefault(name, {})
+            thing: Any = algorithms[name]
+            if path[0] == "env_params" and "env" in mine and thing.env_params is None:
+                thing = changed(thing, {"env": mine["env"]})
             try:
-                _note(setting, algorithms[name], path, text, mine)
-            except _NoField as error:
+                _note(setting, thing, path, text, mine)
+            except NoFieldError as error:
                 missing.append(error)
-            if len(path) == 1 and f" {path[0]}=" in name:
+            swept = ".".join(path)
+            if f" {swept}=" in name or f" {swept}." in name:
                 raise InputError(
-                    f"--set {setting}: the experiment sweeps {path[0]} already "
+                    f"--set {setting}: the experiment sweeps {swept} already "
                     f"({name!r}); set another field, or change the file"
                 )
         # `*` means: wherever there is such a field.
@@ -94,65 +105,33 @@ def _parts(
 
 def _note(setting: str, thing: Any, path: list[str], text: str, into: Changes) -> None:
     """Adds the change of one field, found by its path, to `into`."""
-    name, *rest = path
-    if name == "budget":
+    if path == ["budget"]:
         raise InputError(
             f"--set {setting}: the budget is the experiment's; use --steps"
         )
-    known = settable(thing)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
-        what = "cannot be set" if not known else f"has no field {name!r}: {hint}"
-        raise _NoField(f"{type(thing).__name__} {what}")
-    if rest:
-        if not isinstance(into.setdefault(name, {}), dict):
-            raise InputError(
-                f"--set {setting}: {name} itself is set as well; choose one"
-            )
-        _note(setting, inner(thing, name), rest, text, into[name])
-    elif name in into:
-        raise InputError(f"--set {setting}: {name} is set twice; choose one")
-    else:
-        into[name] = _read(setting, thing, name, text)
-
-
-def settable(thing: Any) -> list[str]:
-    """Names of the fields of an algorithm, a network, an environment or its params."""
-    if not dataclasses.is_dataclass(thing):
-        return []
-    hidden = ("parent", "name") if isinstance(thing, nn.Module) else ()
-    return [f.name for f in dataclasses.fields(thing) if f.name not in hidden]
-
-
-def inner(thing: Any, name: str) -> Any:
-    """What a field holds; the environment's default parameters where none are given."""
-    value = getattr(thing, name)
-    if value is None and name == "env_params":
-        return thing.env.default_params
-    return value
-
-
-def changed(thing: Any, changes: Changes) -> Any:
-    """The same with other fields, each class by its own way of copying."""
-    values = {
-        name: changed(inner(thing, name), value) if isinstance(value, dict) else value
-        for name, value in changes.items()
-    }
-    if isinstance(thing, nn.Module):
-        return thing.clone(**values)
-    if hasattr(thing, "replace"):
-        return thing.replace(**values)
-    return dataclasses.replace(thing, **values)
+    value = _read(setting, holder(thing, path), path[-1], text)
+    try:
+        note(into, path, value)
+    except InputError as error:
+        raise InputError(f"--set {setting}: {error}") from None
 
 
 def _read(setting: str, thing: Any, name: str, text: str) -> Any:
     """The value that `text` means for a field, by its type."""
-    held = getattr(thing, name)
-    hints = typing.get_type_hints(type(thing))
-    kind = float if hints.get(name) is float else type(held)
+    held: Any = getattr(thing, name)
+    kind = float if type_of(thing, name) is float else type(held)
+    if held is None:  # of `int | None` the int
+        hint = typing.get_type_hints(type(thing)).get(name)
+        others = [k for k in typing.get_args(hint) if k is not type(None)]
+        kind = others[0] if len(others) == 1 else kind
     if name == "env":
         return envs.make(text)[0]
+    parts = (type, nn.Module, Environment)
+    if callable(held) and not isinstance(held, parts):
+        try:
+            return function_named(text, name)
+        except InputError as error:
+            raise InputError(f"--set {setting}: {error}") from None
     try:
         if kind is bool:
             return {"true": True, "false": False}[text.lower()]
@@ -162,7 +141,7 @@ def _read(setting: str, thing: Any, name: str, text: str) -> Any:
             return _number(text)
         if kind is str:
             return text
-        if kind is tuple:
+        if isinstance(held, tuple):
             element = type(held[0]) if held else int
             read = {int: _whole, float: _number, str: str}[element]
             return tuple(read(part) for part in text.strip("(), ").split(","))
@@ -174,11 +153,11 @@ def _read(setting: str, thing: Any, name: str, text: str) -> Any:
             tuple: "values with commas between, such as 128,128",
         }[kind]
         raise InputError(
-            f"--set {setting}: {name}={text!r} must be {wanted} (now {held!r})"
+            f"--set {setting}: {name}={text!r} must be {wanted} (now {in_short(held)})"
         ) from None
     raise InputError(
-        f"--set {setting}: {name} is {held!r}, which cannot be written on a command "
-        "line; change it in the file"
+        f"--set {setting}: {name} is {in_short(held)}, which cannot be written on a "
+        "command line; change it in the file"
     )
 
 

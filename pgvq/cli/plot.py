@@ -5,6 +5,8 @@ from rich.console import Console
 from pgvq import plotting
 from pgvq.cli.loading import load_study
 from pgvq.cli.studying import plot_study
+from pgvq.locations import as_path
+from pgvq.plain_text import say
 from pgvq.results import load
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
@@ -12,7 +14,7 @@ from pgvq.types import InputError
 
 def draw(place: str, console: Console) -> int:
     """Draws a results folder, or a study by its file; returns the exit status."""
-    if place.endswith(".py"):
+    if str(as_path(place, "FOLDER")).endswith(".py"):
         study = load_study(place)
         if study is None:
             raise InputError(
@@ -22,5 +24,5 @@ def draw(place: str, console: Console) -> int:
     results = load(place)
     print_summary(results, console=console)
     for path in plotting.plot(results):
-        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        say(console, str(path), wrap=False)
     return 0

@@ -1,7 +1,7 @@
 """`pgvq run`: load, change, train, sum up, draw, and say what to do next."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +9,19 @@ import jax
 from rich.console import Console
 
 from pgvq import devices, plotting
+from pgvq.algorithms.base import RolloutAlgorithm
 from pgvq.cli.loading import execute, load_experiment, load_study, select
 from pgvq.cli.overrides import override
 from pgvq.cli.studying import run_study
 from pgvq.experiment import Experiment
 from pgvq.interrupts import INTERRUPTED
+from pgvq.locations import as_path
+from pgvq.plain_text import say, visible
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
 from pgvq.runner import Interrupted, run
 from pgvq.schema import choice, listed, mapped, maybe, number, problem, record, text
+from pgvq.score_meaning import environment_of_variant
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
 
@@ -93,15 +97,16 @@ def run_experiment(
     chosen = loaded.experiments
     if only is not None:
         chosen = [select(chosen, only, file)]
+    place = None if out is None else as_path(out, "--out")
     # All are checked before the first is trained.
     experiments = [changed(each, changes, settings) for each in chosen]
     source = {"text": loaded.text, "changes": changes, "set": list(settings)}
     again = command(file, changes, settings, out, only)
     for experiment in experiments:
         if len(loaded.experiments) == 1:
-            folder = Path(out or Path("results", experiment.name))
+            folder = place or Path("results", experiment.name)
         else:
-            folder = Path(out or Path("results", Path(file).stem)) / experiment.name
+            folder = (place or Path("results", Path(file).stem)) / experiment.name
         if status := train(experiment, folder, source, fresh, again, console):
             return status
     return 0
@@ -116,17 +121,17 @@ def train(
     console: Console,
 ) -> int:
     """One experiment into its folder; `again` is the command that would go on."""
-    console.print(header(experiment), markup=False, highlight=False)
+    say(console, header(experiment))
     reporter = reporter_for(console)
     try:
         with reporter:
             results = run(experiment, folder, reporter, fresh=fresh, source=source)
     except KeyboardInterrupt as stop:
         said = str(stop) or f"stopped at once; {folder} holds all up to its checkpoint"
-        console.print(f"\n{said}:", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"\n{said}:", wrap=False)
         if isinstance(stop, Interrupted) and len(stop.results.evaluations):
             plotting.plot(stop.results)
-        console.print(f"    {again}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"    {again}", wrap=False)
         return INTERRUPTED
     show(results, folder, console)
     return 0
@@ -148,7 +153,7 @@ def header(experiment: Experiment) -> str:
     count = f"{len(variants)} algorithm{'s' if len(variants) > 1 else ''}"
     budget = f"{experiment.steps:,.0f} agent steps each"
     lines = [
-        experiment.title or experiment.name,
+        visible(experiment.title or experiment.name),
         f"{count}, {many}, {budget}; {devices.describe()}",
     ]
     rounded = {
@@ -161,7 +166,21 @@ def header(experiment: Experiment) -> str:
         more = f" and {len(parts) - 6} more" if len(parts) > 6 else ""
         listed = ", ".join(parts[:6]) + more
         lines.append(f"rounded up to whole iterations: {listed}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *observations(variants)])
+
+
+def observations(variants: Mapping[str, Any]) -> list[str]:
+    """What algorithms do to observations before they learn from them; often nothing."""
+    said: dict[str, list[str]] = {}
+    for name, algorithm in variants.items():
+        if isinstance(algorithm, RolloutAlgorithm):
+            said.setdefault(algorithm.reading.said, []).append(name)
+    all_alike = len(said) == 1
+    return [
+        f"observations: {what}" + ("" if all_alike else f" ({', '.join(names)})")
+        for what, names in said.items()
+        if what
+    ]
 
 
 def show(results: Results, folder: Path, console: Console) -> None:
@@ -170,12 +189,17 @@ def show(results: Results, folder: Path, console: Console) -> None:
     written = plotting.plot(results, folder)
     pictures = [path.name for path in written if path.suffix == ".png"]
     lines = [f"\n{folder} holds the tables and {', '.join(pictures)}"]
-    first = results.description["variants"][0]["name"]
-    if str(results.description["environment"]["name"]).startswith("Pong"):
-        watch = ["pgvq", "watch", str(folder), "--algorithm", first]
+    held = results.description
+    of_pong = [
+        variant["name"]
+        for variant in held["variants"]
+        if str(environment_of_variant(held, variant)["name"]).startswith("Pong")
+    ]
+    if of_pong:
+        watch = ["pgvq", "watch", str(folder), "--algorithm", of_pong[0]]
         lines.append(f"watch it play: {shlex.join(watch)} --seed 0 --out rally.gif")
     lines.append(f"draw it again: {shlex.join(['pgvq', 'plot', str(folder)])}")
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    say(console, "\n".join(lines), wrap=False)
 
 
 def command(

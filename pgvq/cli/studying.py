@@ -9,6 +9,8 @@ from rich.console import Console
 
 from pgvq import devices
 from pgvq.files import atomic, one_line
+from pgvq.locations import as_path
+from pgvq.plain_text import say, visible
 from pgvq.study import Claim, Study, chosen, found, is_measured, measured
 from pgvq.study_page import write_page
 from pgvq.types import InputError
@@ -32,24 +34,24 @@ def run_study(
     # Before minutes of measuring, for what cannot be written would be lost.
     for place in [page.parent, *(folder / claim.name for claim in claims)]:
         check_writable(place)
-    console.print(f"{study.title}\n{devices.describe()}", markup=False, highlight=False)
+    say(console, f"{visible(study.title)}\n{devices.describe()}")
     for claim in claims:
         number = list(study.claims).index(claim) + 1
-        told = f"\n{number}. {claim.title}"
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        told = f"\n{number}. {visible(claim.title)}"
+        say(console, told, wrap=False)
         started = time.perf_counter()
 
-        def say(text: str, since: float = started) -> None:
+        def tell(text: str, since: float = started) -> None:
             seconds = f"{time.perf_counter() - since:4.0f} s  "
-            console.print(seconds + text, markup=False, highlight=False, soft_wrap=True)
+            say(console, seconds + text, wrap=False)
 
-        finding = measured(claim, folder / claim.name, say)
+        finding = measured(claim, folder / claim.name, tell)
         for said, met in finding.expectations.items():
-            say(f"{'as expected' if met else 'CONTRARY TO EXPECTATION'}: {said}")
+            tell(f"{'as expected' if met else 'CONTRARY TO EXPECTATION'}: {said}")
         draw(claim, folder / claim.name)
         # After every claim, so that nothing is lost when the next is stopped.
         write_page(study, folder, page)
-    console.print(f"\nthe page: {page}\nfigures and tables: {folder}", highlight=False)
+    say(console, f"\nthe page: {page}\nfigures and tables: {folder}", wrap=False)
     return 0
 
 
@@ -64,9 +66,9 @@ def plot_study(study: Study, console: Console) -> int:
         )
     for claim in there:
         for path in _drawn_again(claim, folder / claim.name):
-            console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+            say(console, str(path), wrap=False)
     write_page(study, folder, page)
-    console.print(str(page), markup=False, highlight=False, soft_wrap=True)
+    say(console, str(page), wrap=False)
     return 0
 
 
@@ -106,4 +108,5 @@ def places(study: Study, out: str | None) -> tuple[Path, Path]:
     """Where the results of a study go, and its page."""
     if out is None:
         return Path("results", study.name), DOCUMENTS / f"{study.name}.md"
-    return Path(out), Path(out) / f"{study.name}.md"
+    folder = as_path(out, "--out")
+    return folder, folder / f"{study.name}.md"

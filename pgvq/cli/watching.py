@@ -14,13 +14,15 @@ from pgvq.algorithms import Algorithm
 from pgvq.algorithms.base import act_with_memory, initial_memory
 from pgvq.cli.loading import load_experiment, select
 from pgvq.cli.run import made_from
-from pgvq.differences import completed, differences
+from pgvq.differences import differences
 from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
 from pgvq.envs.checks import check_choice
 from pgvq.envs.pong_rendering import render, write_gif
 from pgvq.experiment import Experiment
 from pgvq.files import stands
 from pgvq.lane import Lane
+from pgvq.locations import as_path
+from pgvq.plain_text import say
 from pgvq.rollout import forget
 from pgvq.training import Lanes
 from pgvq.trust import is_ours
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pgvq.cli import Watch
 
 STRIDE = 2  # agent steps from one picture to the next
+MOST = 10_000_000  # games, or agent steps of one
+MAX_GIGABYTES = 4  # of the states of all games
 MAX_PICTURES = 1500  # about 2 MB, and a hundred seconds of the game
 
 
@@ -44,13 +48,13 @@ class Played(NamedTuple):
 def watch(asked: "Watch", console: Console) -> int:
     """Plays, prints the scores and writes the GIF; returns the exit status."""
     out = _checked(asked)
-    folder = Path(asked.folder)
+    folder = as_path(asked.folder, "FOLDER")
     held = results.read_description(folder)
     batch, number = find_lane(folder, held, asked.algorithm, asked.seed)
     variant = batch.lanes[number][0]
     experiment = remade(folder, held, asked.experiment, asked.trust)
     if not isinstance(experiment.variants[variant].env, Pong):
-        name = held["environment"]["name"]
+        name = experiment.variants[variant].env.name
         raise InputError(
             f"{variant} was trained on {name}, and only games of Pong can be drawn; "
             "choose a results folder of Pong"
@@ -62,28 +66,28 @@ def watch(asked: "Watch", console: Console) -> int:
     lengths = [int(np.argmax(e)) + 1 if e.any() else len(e) for e in played.ended.T]
     steps = experiment.steps_at(algorithm, iteration)
     who = f"{variant}, seed {asked.seed}, after {steps:,} agent steps"
-    console.print(f"{who}, {asked.mode} play:", markup=False, highlight=False)
+    say(console, f"{who}, {asked.mode} play:")
     for game, length in enumerate(lengths):
         score = played.reward[:length, game].sum()
         cut = "" if played.ended[:, game].any() else ", cut off there by --max-steps"
         text = f"  game {game + 1}: score {score:+.0f} in {length:,} agent steps{cut}"
-        console.print(text, markup=False, highlight=False)
+        say(console, text)
     drawn = draw(played, lengths[0], out, algorithm.env)
     size = out.stat().st_size / 1e6
     over = drawn >= lengths[0] and played.ended[:, 0].any()
     whole = "the whole first game" if over else "the first game's start"
     text = f"{out}: {whole}, {drawn:,} agent steps, {size:.1f} MB"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    say(console, text, wrap=False)
     return 0
 
 
 def _checked(asked: "Watch") -> Path:
     """Where the GIF goes; raises `InputError` for what cannot be played or written."""
     for name in ("games", "max_steps"):
-        if getattr(asked, name) < 1:
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} {getattr(asked, name)} must be at least 1")
-    out = Path(asked.out)
+        value, option = getattr(asked, name), name.replace("_", "-")
+        if not 1 <= value <= MOST:
+            raise InputError(f"--{option} {value} must be between 1 and {MOST:,}")
+    out = as_path(asked.out, "--out")
     if out.suffix.lower() != ".gif":
         raise InputError(f"--out {out} is no GIF; give a name that ends in .gif")
     if not stands(out.parent) or not out.parent.is_dir():
@@ -155,10 +159,7 @@ def remade(
         experiment = given.replace(**changes)
     else:
         experiment, file = made_from(source, where, held["name"]), where
-    before = completed(held, experiment.variants)["variants"]
-    changes = differences(
-        {"variants": before}, {"variants": experiment.describe()["variants"]}
-    )
+    changes = differences(held, experiment, variants_alone=True)
     if changes:
         raise InputError(
             f"{file} makes another experiment than the one that {folder} holds "
@@ -174,7 +175,8 @@ def restored(
     """A run's algorithm, its state, and the iteration it has come to."""
     variants = experiment.variants
     lanes = [Lane(name, variants[name], seed) for name, seed in batch.lanes]
-    programs = Lanes(lanes, experiment.games, experiment.max_game_steps)
+    max_steps = experiment.game_steps(lanes[0].algorithm)
+    programs = Lanes(lanes, experiment.games, max_steps)
     saved, position = batch.restore(programs.host_shapes())
     return *programs.agent(saved, number), position.iteration
 
@@ -206,7 +208,19 @@ def play(
         start = obs, env_state, initial_memory(algorithm, games)
         return jax.lax.scan(step, start, jax.random.split(key_play, steps))[1]
 
+    _check_memory(jax.eval_shape(lambda key: whole(key, 1), jax.random.key(0)), steps)
     return jax.device_get(whole(jax.random.key(seed), steps))
+
+
+def _check_memory(step: Any, steps: int) -> None:
+    """Raises `InputError` where `steps` of one `step` of all games are too many."""
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(step))
+    needed = size * steps / 1e9
+    if needed > MAX_GIGABYTES:
+        raise InputError(
+            f"these games need {needed:,.0f} GB of memory, more than the "
+            f"{MAX_GIGABYTES} GB allowed; give smaller --games and --max-steps"
+        )
 
 
 def draw(played: Played, length: int, out: Path, env: Any) -> int:

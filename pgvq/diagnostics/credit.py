@@ -24,7 +24,6 @@ from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.diagnostics.q_values import values_of
 from pgvq.envs import vector_step
 from pgvq.losses import action_value
-from pgvq.returns import has_ended
 from pgvq.rollout import World, init_world, rollout
 from pgvq.types import InputError, Key, PyTree, Transition
 
@@ -50,7 +49,7 @@ def record(
     Unlike a plain `rollout` it keeps the environments' states, to draw them or to play
     on from them. N = `num_envs` and T = `length` are static; consumes `key`.
     """
-    policy = partial(algorithm.behave, state.learner, greedy=False)
+    policy = algorithm.behaviour(state.learner)
 
     def step(world: World, key: Key) -> tuple[World, Recording]:
         after, batch, _ = rollout(
@@ -96,14 +95,12 @@ def _(algorithm: PolicyGradient, state: TrainState, batch: Transition) -> Array:
 @action_credit.register
 def _(algorithm: REINFORCE, state: TrainState, batch: Transition) -> Array:
     """The return less the baseline; NaN where the rollout's edge cuts the return."""
-    _, value, returns = algorithm.assess(state.learner.params, batch, 1.0)
-    complete = has_ended(batch.terminated, batch.truncated)
-    baseline: Array | float = 0.0
-    if algorithm.baseline == "batch mean":
-        baseline = jnp.mean(returns, where=complete)
-    elif algorithm.baseline == "value network":
-        baseline = value
-    return jnp.where(complete, returns - baseline, jnp.nan)
+    params, statistics = state.learner.params, state.learner.carried.statistics
+    rows = algorithm.rows(params, algorithm.encoded(batch), statistics)
+    baseline = rows.baseline
+    if algorithm.baseline == "value network":
+        baseline = algorithm.heads(params, rows)[1]
+    return jnp.where(rows.running, jnp.nan, rows.returns - baseline)
 
 
 @action_credit.register
@@ -130,7 +127,9 @@ def critic_credit(
     lambda_: Array | float,
 ) -> Array:
     """Generalised advantage estimates `[T, N]` by the algorithm's critic."""
-    _, value, returns = algorithm.assess(state.learner.params, batch, lambda_)
+    _, value, returns = algorithm.assess(
+        state.learner.params, algorithm.encoded(batch), lambda_
+    )
     return returns - value
 
 
@@ -153,7 +152,8 @@ def q_credit(
 def over_time(algorithm: Any, state: TrainState, batch: Transition) -> Any:
     """`values_of` a rollout's observations `[T, N, *O]`, with axes `[T, N]`."""
     shape = batch.reward.shape
-    flat = batch.obs.reshape(-1, *batch.obs.shape[2:])
+    obs = algorithm.encode(batch.obs)
+    flat = obs.reshape(-1, *obs.shape[2:])
     known = values_of(algorithm, state.learner, flat)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), known)
 

@@ -16,7 +16,7 @@ from jax import Array
 
 from pgvq.diagnostics.exact import Outcomes, observations, outcomes
 from pgvq.envs import num_states, state_index
-from pgvq.envs.checks import check_integer, check_probability
+from pgvq.envs.checks import check_integer, check_probability, settle
 from pgvq.types import Key
 
 
@@ -60,10 +60,14 @@ class SmallPong(environment.Environment[SmallPongState, environment.EnvParams]):
     max_agent_steps: int = 200
 
     def __post_init__(self) -> None:
-        check_integer("width", self.width, 4)
-        check_integer("height", self.height, 4)
-        check_probability("skill", self.skill)
-        check_integer("max_agent_steps", self.max_agent_steps, 1)
+        exact = "every state of a larger one is no longer a small number"
+        settle(
+            self,
+            width=check_integer("width", self.width, 4, 1000, exact),
+            height=check_integer("height", self.height, 4, 1000, exact),
+            skill=check_probability("skill", self.skill),
+            max_agent_steps=check_integer("max_agent_steps", self.max_agent_steps, 1),
+        )
 
     @property
     def num_actions(self) -> int:

@@ -23,7 +23,7 @@ from pgvq.types import InputError, Key, Params, Transition
 
 REINFORCES: dict[Any, str] = {
     "none": "REINFORCE, no baseline",
-    "batch mean": "REINFORCE, batch mean",
+    "running mean": "REINFORCE, running mean",
     "value network": "REINFORCE, value network",
 }
 LAMBDAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 1.0)
@@ -134,9 +134,10 @@ def policy_names(algorithm: PolicyGradient) -> tuple[str, ...]:
 
 
 def example_observation(algorithm: PolicyGradient) -> Array:
-    """An observation `[*O]`."""
+    """An observation as networks get it, `[*O]`."""
     key = jax.random.key(0)
-    return vector_reset(algorithm.env, key, 1, algorithm.params)[0][0]
+    obs, _ = vector_reset(algorithm.env, key, 1, algorithm.params)
+    return algorithm.encode(obs)[0]
 
 
 def stacked(

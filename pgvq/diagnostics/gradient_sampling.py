@@ -18,6 +18,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from pgvq.algorithms.base import Learner
 from pgvq.algorithms.policy_gradient import PolicyGradient
+from pgvq.algorithms.reinforce import REINFORCE
 from pgvq.diagnostics.gradient_estimators import first_steps, surrogate
 from pgvq.envs.checks import check_integer
 from pgvq.losses import log_prob, policy_gradient_loss
@@ -172,13 +173,13 @@ def _group(
 ) -> Group:
     """Plays one group, and takes all gradients from what was played."""
     key_play, key_estimates = jax.random.split(key)
-    batch, age = _play(algorithm, params, layout, key_play)
+    earlier, batch, age = _play(algorithm, params, layout, key_play)
     policy = {name: params["params"][name] for name in names}
     complete = _complete_gradients(algorithm, params, policy, batch, age, layout)
     keys = jax.random.split(key_estimates, len(stacks)) if stacks else []
     counted = jax.tree.map(lambda leaf: leaf[: layout.length], batch)
     estimates = [
-        _estimates(stack, params, policy, counted, key)
+        _estimates(stack, params, policy, earlier, counted, key)
         for stack, key in zip(stacks, keys, strict=True)
     ]
     return Group(complete, estimates)
@@ -186,19 +187,22 @@ def _group(
 
 def _play(
     algorithm: PolicyGradient, params: Params, layout: Layout, key: Key
-) -> tuple[Transition, Array]:
-    """A rollout `[length + tail, W]`, and the age of each step in its episode."""
+) -> tuple[Transition, Transition, Array]:
+    """Rollouts `[burn_in, W]` and `[length + tail, W]`, and each later step's age."""
     key_world, key_burn_in, key_play = jax.random.split(key, 3)
     learner = Learner(params, (), jnp.int32(0))
-    policy = partial(algorithm.behave, learner, greedy=False)
+    policy = algorithm.behaviour(learner)
     env, env_params = algorithm.env, algorithm.params
     memory = algorithm.initial_memory(layout.num_envs)
     world = init_world(env, env_params, key_world, layout.num_envs, memory)
-    world, *_ = rollout(env, env_params, policy, world, key_burn_in, layout.burn_in)
+    world, earlier, _ = rollout(
+        env, env_params, policy, world, key_burn_in, layout.burn_in
+    )
     rows = layout.length + layout.tail
     _, batch, _ = rollout(env, env_params, policy, world, key_play, rows)
     ended = batch.terminated | batch.truncated
-    return batch, ages(world.episode_length, ended)
+    earlier, batch = algorithm.encoded(earlier), algorithm.encoded(batch)
+    return earlier, batch, ages(world.episode_length, ended)
 
 
 def ages(age: Array, ended: Array) -> Array:
@@ -248,9 +252,28 @@ def _complete_gradients(
 
 
 def _estimates(
-    stack: PolicyGradient, params: Params, policy: PyTree, batch: Transition, key: Key
+    stack: PolicyGradient,
+    params: Params,
+    policy: PyTree,
+    earlier: Transition,
+    batch: Transition,
+    key: Key,
 ) -> Estimates:
     """Cuts a rollout into those that the algorithms learn from; leaves `[V, ...]`."""
+    if isinstance(stack, REINFORCE):
+        found = _paid_by_and_by(stack, params, tuple(policy), earlier, batch)
+    else:
+        found = _each_by_itself(stack, params, policy, batch, key)
+    squared = jnp.sum(jnp.square(found), axis=-1)  # [K, V]
+    # An estimate of nothing, as from a rollout without an end, has no direction.
+    unit = found / jnp.sqrt(jnp.maximum(squared, 1e-30))[..., None]
+    return Estimates(found.mean(0), unit.mean(0), squared.mean(0))
+
+
+def _each_by_itself(
+    stack: PolicyGradient, params: Params, policy: PyTree, batch: Transition, key: Key
+) -> Array:
+    """Gradients of the losses of independent rollouts: `[K, V, P]`."""
     rollouts = _cut(batch, stack.rollout_length, stack.num_envs)
     parts = first_steps(stack)
     keys = jax.random.split(key, (len(rollouts.reward), parts))
@@ -265,11 +288,49 @@ def _estimates(
     of_all = jax.vmap(gradient, in_axes=(0, None, None))
     of_keys = jax.vmap(of_all, in_axes=(None, None, 0))
     found = jax.vmap(of_keys, in_axes=(None, 0, 0))(stack, rollouts, keys)
-    found = found.reshape(-1, *found.shape[2:])  # [K, V, P]
-    squared = jnp.sum(jnp.square(found), axis=-1)  # [K, V]
-    # An estimate of nothing, as from a rollout without an end, has no direction.
-    unit = found / jnp.sqrt(jnp.maximum(squared, 1e-30))[..., None]
-    return Estimates(found.mean(0), unit.mean(0), squared.mean(0))
+    return found.reshape(-1, *found.shape[2:])
+
+
+def _paid_by_and_by(
+    stack: REINFORCE,
+    params: Params,
+    names: tuple[str, ...],
+    earlier: Transition,
+    batch: Transition,
+) -> Array:
+    """REINFORCE's gradients, each with what is owed to earlier rollouts: `[K, V, P]`.
+
+    What the burn-in's steps are owed is known; of steps before it nothing is.
+    """
+    count, blocks = stack.num_envs, batch.reward.shape[1] // stack.num_envs
+    rollouts = jax.tree.map(  # [K / blocks, blocks, T, N, ...]
+        lambda x: x.reshape(-1, blocks, *x.shape[1:]),
+        _cut(batch, stack.rollout_length, count),
+    )
+
+    def of_block(
+        algorithm: REINFORCE, earlier: Transition, rollouts: Transition
+    ) -> Array:
+        carried = algorithm.nothing_carried(params)
+        if len(earlier.reward):
+            carried = algorithm.estimate(params, carried, earlier)[1]
+
+        def one(carried: Any, rollout: Transition) -> tuple[Any, Array]:
+            grads, carried, _ = algorithm.estimate(params, carried, rollout)
+            uphill = jax.tree.map(
+                jnp.negative, {name: grads["params"][name] for name in names}
+            )
+            return carried, _flat(uphill, 0)
+
+        return jax.lax.scan(one, carried, rollouts)[1]
+
+    before = jax.tree.map(
+        lambda x: x.reshape(len(x), blocks, count, *x.shape[2:]), earlier
+    )
+    of_all = jax.vmap(of_block, in_axes=(0, None, None))
+    found = jax.vmap(of_all, in_axes=(None, 1, 1))(stack, before, rollouts)
+    found = jnp.moveaxis(found, 2, 0)  # [K / blocks, blocks, V, P]
+    return found.reshape(-1, *found.shape[2:])
 
 
 def _cut(batch: Transition, length: int, num_envs: int) -> Transition:

@@ -19,9 +19,10 @@ rest negligible, less what is known before the action. It has no bias but what i
 there, and no edges. Where a clock truncates episodes returns bootstrap from the critic,
 as in training.
 
-**Edges and dropped steps** belong to an estimator, and so does their bias: a rollout's
-last steps that bootstrap from the critic, the unfinished steps that REINFORCE drops,
-the network's memory cut at a rollout's beginning.
+**Edges** belong to an estimator, and so does their bias: a rollout's last steps that
+bootstrap from the critic, the network's memory cut at a rollout's beginning. REINFORCE
+pays steps of earlier rollouts, as in training: give a `burn_in` as long as episodes
+are, because what steps before it are owed is not known.
 
 **Scale.** `as_estimator` turns off the bonus for entropy, the critic's loss and the
 normalisation of advantages, which only scales an estimate but would make a bias in the

@@ -137,7 +137,7 @@ def over_estimation(
 
     def policy(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree, Array]:
         action = algorithm.act(state, obs, key, greedy=greedy)
-        known = values_of(algorithm, learner, obs)
+        known = values_of(algorithm, learner, algorithm.encode(obs))
         return action, memory, action_value(known.q_values, action)
 
     key_world, key_play = jax.random.split(key)
@@ -158,7 +158,8 @@ def over_estimation(
 def _obtained(algorithm: RolloutAlgorithm, learner: Any, batch: Transition) -> Array:
     """Discounted returns `[T, N]` of a rollout, with what is paid beside the reward."""
     shape = batch.reward.shape
-    flat = batch.next_obs.reshape(-1, *batch.next_obs.shape[2:])
+    next_obs = algorithm.encode(batch.next_obs)
+    flat = next_obs.reshape(-1, *next_obs.shape[2:])
     onward = values_of(algorithm, learner, flat)
     going = algorithm.discount * (1.0 - batch.terminated)
     return lambda_returns(
@@ -236,7 +237,7 @@ def distance_to_best(
 
     def measure(algorithm: Any, state: TrainState, key: Key) -> dict[str, Array]:
         del key
-        q_values = values_of(algorithm, state.learner, obs).q_values
+        q_values = values_of(algorithm, state.learner, algorithm.encode(obs)).q_values
         return distance(q_values, best, weight)._asdict()
 
     return measure

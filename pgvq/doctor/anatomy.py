@@ -111,6 +111,8 @@ def values(algorithm: Any, state: Any, obs: Array) -> Array | None:
     remembers = bool(jax.tree.leaves(initial_memory(algorithm, 1)))
     if params is None or remembers or learns_values(algorithm) is not True:
         return None
+    if hasattr(algorithm, "encode"):
+        obs = algorithm.encode(obs)
     if hasattr(algorithm, "q_values"):
         q_values = algorithm.q_values(params, obs)
         shape = jnp.shape(q_values)

@@ -15,7 +15,7 @@ NAMES = "AB"
 
 def modes(lab: Lab) -> Verdict:
     """Greedy play repeats itself, exploring does not, and its draws are independent."""
-    actions = lab.alone.actions
+    actions = lab.acted.actions
     for mode, rows in actions.items():
         if rows.shape != (2, ASKED) or not np.issubdtype(rows.dtype, np.integer):
             return failed(

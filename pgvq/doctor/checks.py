@@ -39,8 +39,10 @@ CHECKS: dict[str, Check] = {
     "seed alone": Check(
         "a seed is the same run alone and beside others",
         "otherwise adding seeds changes those that are there",
-        "leave out what mixes lanes or runs in Python: numpy.random, global variables, "
-        "names of batch axes",
+        "leave out what mixes lanes or runs in Python (numpy.random, global variables, "
+        "names of batch axes); if it is clean of that, compare jax.vmap(f)(x)[1] with "
+        "f(x[1]) for its parts: iterative solvers such as jax.scipy.sparse.linalg.cg "
+        "need damping and a small maxiter, or a direct solve",
         state.alone,
     ),
     "resume": Check(

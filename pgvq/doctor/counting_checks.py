@@ -10,6 +10,7 @@ import numpy as np
 from pgvq.doctor import anatomy
 from pgvq.doctor.lab import COUNTED, LOUD, QUIET, TINY_NORM, Lab, lane_of
 from pgvq.doctor.report import Verdict, failed, passed, skipped
+from pgvq.types import Ratio
 
 LIMIT = 2**24  # the first whole number that float32 cannot count beyond
 
@@ -138,7 +139,12 @@ def metrics(lab: Lab) -> Verdict:
     _, shapes = jax.eval_shape(
         small.iterate, jax.eval_shape(small.init, jax.random.key(0))
     )
-    for name, shape in shapes.items():
+    parts = [
+        (name, part)
+        for name, metric in shapes.items()
+        for part in ([metric.total] if isinstance(metric, Ratio) else [metric])
+    ]
+    for name, shape in parts:
         if shape.shape or not jnp.issubdtype(shape.dtype, jnp.floating):
             return failed(
                 f"the metric {name} is {shape.dtype}{list(shape.shape)} and not a "

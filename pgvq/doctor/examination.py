@@ -9,9 +9,18 @@ import jax
 
 from pgvq.doctor.checks import CHECKS
 from pgvq.doctor.lab import Lab
-from pgvq.doctor.report import Check, Finding, Report, Verdict, failed, skipped
+from pgvq.doctor.report import (
+    Check,
+    Checks,
+    Finding,
+    Report,
+    Verdict,
+    chosen,
+    failed,
+    skipped,
+)
 from pgvq.doctor.trials import TRIALS
-from pgvq.envs.checks import check_choice
+from pgvq.envs.contract import line_of
 from pgvq.files import one_line
 
 LIGHT = "jax_disable_most_optimizations"  # half the time to compile
@@ -27,7 +36,7 @@ def examine(
 
     Args:
         algorithm: an object with the values of its fields; copies are examined.
-        checks: names of `CHECKS`; all unless given.
+        checks: names of `CHECKS`, which alone are made; all unless given.
         begins: called with each check before it is made.
         ended: called with each finding.
 
@@ -35,26 +44,17 @@ def examine(
         InputError: there is no check of that name, or the algorithm cannot be put on
             a probe.
     """
-    for name in checks or ():
-        check_choice("check", name, list(CHECKS))
-    chosen = {n: check for n, check in CHECKS.items() if checks is None or n in checks}
-    trials = {trial for check in chosen.values() for trial in check.trials}
-    lab = Lab(algorithm, [name for name in TRIALS if name in trials])
+    made = chosen(CHECKS, checks)
+    lab = lab_of(algorithm, made)
     _ = lab.small  # whoever cannot be put on a probe is told before anything begins
     began = time.perf_counter()
-    findings: list[Finding] = []
     before = jax.config.read(LIGHT)
     jax.config.update(LIGHT, True)
     pool = ThreadPoolExecutor(1)
     try:
-        if trials:  # compiled and learnt on the other core meanwhile
+        if lab.trials:  # compiled and learnt on the other core meanwhile
             pool.submit(lab.prepare)
-        for name, check in chosen.items():
-            begins(name, check)
-            verdict = _verdict(check, lab, findings)
-            finding = Finding(name, check.title, *verdict, check.why, check.remedy)
-            findings.append(finding)
-            ended(finding)
+        findings = look_at(made, lab, begins, ended)
     finally:
         pool.shutdown()
         jax.config.update(LIGHT, before)
@@ -62,23 +62,35 @@ def examine(
     return Report(type(algorithm).__name__, tuple(findings), seconds)
 
 
-def _verdict(check: Check, lab: Lab, before: Sequence[Finding]) -> Verdict:
+def lab_of(algorithm: Any, checks: Checks) -> Lab:
+    """The programs of an algorithm, with the trials alone that these checks need."""
+    trials = {trial for check in checks.values() for trial in check.trials}
+    return Lab(algorithm, [name for name in TRIALS if name in trials])
+
+
+def look_at(
+    checks: Checks,
+    subject: Any,
+    begins: Callable[[str, Check], None],
+    ended: Callable[[Finding], None],
+) -> list[Finding]:
+    """Makes the checks of an algorithm's lab, or of an environment, one by one."""
+    findings: list[Finding] = []
+    for name, check in checks.items():
+        begins(name, check)
+        verdict = _verdict(check, subject, findings)
+        finding = Finding(name, check.title, *verdict, check.why, check.remedy)
+        findings.append(finding)
+        ended(finding)
+    return findings
+
+
+def _verdict(check: Check, lab: Any, before: Sequence[Finding]) -> Verdict:
     try:
         return check.look(lab)
     except Exception as error:  # whatever a user's own code raises is a finding
-        told = f"{type(error).__name__}: {one_line(error)}{_line(error)}"
+        told = f"{type(error).__name__}: {one_line(error)}{line_of(error)}"
         for finding in before:
             if finding.found == told:
                 return skipped(f"not asked, for it ends as {finding.name!r} does")
         return failed(told)
-
-
-def _line(error: BaseException) -> str:
-    """The deepest line of an error that is in no installed package."""
-    where, at = "", error.__traceback__
-    while at is not None:
-        path = at.tb_frame.f_code.co_filename
-        if "site-packages" not in path and "/pgvq/" not in path:
-            where = f" ({path}, line {at.tb_lineno})"
-        at = at.tb_next
-    return where

@@ -43,9 +43,17 @@ class Lived(NamedTuple):
 
 
 class Alone(NamedTuple):
-    """Seed 1 without neighbours, traced with JAX's check of keys."""
+    """Each seed in programs that are not vmapped."""
 
-    states: list[Any]  # after 0, 1, 2 iterations
+    begun: list[Any]  # by seed: what `init` makes
+    # By seed, then by iteration 1, 2, ...: what `iterate` makes of the state that the
+    # batch had before it. So rounding cannot grow, and what differs is the iteration's.
+    iterated: list[list[Any]]
+
+
+class Acted(NamedTuple):
+    """Actions of a fresh agent."""
+
     actions: dict[str, np.ndarray]  # by mode, [2, ASKED], one row per key
 
 
@@ -153,16 +161,26 @@ class Lab:
 
     @once
     def alone(self) -> Alone:
-        """Seed 1 in programs of its own."""
+        """The seeds of the contract, each step of theirs without `vmap`."""
+        init, iterate = jax.jit(self.small.init), jax.jit(self.small.iterate)
+        keys = [seed_key(jnp.uint32(seed), TRAINING) for seed in range(SEEDS)]
+        begun = [init(key) for key in keys]
+        kinds, before = begun[0], self.lived.snapshots[:-1]
+        iterated = [
+            [iterate(keyed(lane_of(s.state, seed), kinds))[0] for s in before]
+            for seed in range(SEEDS)
+        ]
+        return Alone(begun, iterated)
+
+    @once
+    def acted(self) -> Acted:
+        """What a fresh agent does, in both modes and with two keys."""
         small = self.small
-        states = [jax.jit(small.init)(seed_key(jnp.uint32(1), TRAINING))]
-        iterate = jax.jit(small.iterate)
-        for _ in range(2):
-            states.append(iterate(states[-1])[0])
         obs = jnp.tile(anatomy.seen(), (ASKED // STATES + 1, 1))[:ASKED]
 
         @jax.jit
-        def act(state: Any, keys: Key) -> dict[str, list[Array]]:
+        def act(key: Key, keys: Key) -> dict[str, list[Array]]:
+            state = small.init(key)
             return {
                 mode: [
                     small.act(state, obs, key, greedy=mode == "greedy") for key in keys
@@ -170,9 +188,9 @@ class Lab:
                 for mode in ("greedy", "explore")
             }
 
-        acted = jax.device_get(act(states[0], jax.random.split(jax.random.key(9), 2)))
-        actions = {mode: np.stack(rows) for mode, rows in acted.items()}
-        return Alone(states, actions)
+        key, keys = seed_key(jnp.uint32(1), TRAINING), jax.random.key(9)
+        acted = jax.device_get(act(key, jax.random.split(keys, 2)))
+        return Acted({mode: np.stack(rows) for mode, rows in acted.items()})
 
     @once
     def school(self) -> School:
@@ -203,6 +221,19 @@ def _with_another(algorithm: Any, name: str) -> Any:
             except InputError:
                 continue
     return None
+
+
+def keyed(tree: Any, like: Any) -> Any:
+    """A tree with keys where `like` has them, and their data in it."""
+    return jax.tree.map(
+        lambda leaf, kind: (
+            jax.random.wrap_key_data(jnp.asarray(leaf))
+            if jnp.issubdtype(kind.dtype, jax.dtypes.prng_key)
+            else leaf
+        ),
+        tree,
+        like,
+    )
 
 
 def lane_of(tree: Any, lane: int) -> Any:

@@ -1,10 +1,10 @@
 """What a check is, and what it found."""
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from pgvq.doctor.lab import Lab
+from pgvq.envs.checks import check_choice
+from pgvq.types import InputError
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -17,12 +17,12 @@ class Verdict(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One promise of an algorithm, and what to tell whoever breaks it."""
+    """One promise, and what to tell whoever breaks it."""
 
     title: str  # the promise
     why: str  # what goes wrong where it is broken
     remedy: str  # what to do
-    look: Callable[["Lab"], Verdict]
+    look: Callable[[Any], Verdict]  # of a `Lab`, or an environment's `Subject`
     trials: tuple[str, ...] = ()  # those of `trials.TRIALS` that it judges by
 
 
@@ -56,6 +56,25 @@ class Report(NamedTuple):
 
 
 Checks = Mapping[str, Check]
+
+
+def chosen(checks: Checks, names: Sequence[str] | None) -> dict[str, Check]:
+    """The checks of these names, in the order of `checks`; all of them for None.
+
+    `stable-state` and `stable_state` name the check "stable state" as well.
+
+    Raises:
+        InputError: there is no check of a name, with the nearest one.
+    """
+    if names is None:
+        return dict(checks)
+    given = [names] if isinstance(names, str) else names
+    wanted = {name.replace("-", " ").replace("_", " ").strip() for name in given}
+    if not wanted:
+        raise InputError("no check is named; leave the names out to make all checks")
+    for name in sorted(wanted):
+        check_choice("check", name, list(checks))
+    return {name: check for name, check in checks.items() if name in wanted}
 
 
 def passed(found: str) -> Verdict:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from pgvq.algorithms.base import is_finite
 from pgvq.doctor import anatomy
 from pgvq.doctor.once import once
 from pgvq.doctor.probe import STATES
@@ -87,13 +88,5 @@ class School:
             actions=algorithm.act(state, obs, key_greedy, greedy=True),
             share=jnp.mean(actions.reshape(STATES, ASKED) == 1, axis=1),
             values=anatomy.values(algorithm, state, obs),
-            finite=jnp.all(
-                jnp.array(
-                    [
-                        jnp.all(jnp.isfinite(leaf))
-                        for leaf in jax.tree.leaves(state)
-                        if jnp.issubdtype(leaf.dtype, jnp.floating)
-                    ]
-                )
-            ),
+            finite=is_finite(algorithm, state),
         )

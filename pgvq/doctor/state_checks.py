@@ -92,17 +92,22 @@ def seeds(lab: Lab) -> Verdict:
 
 
 def alone(lab: Lab) -> Verdict:
-    """Seed 1 in a program of its own against seed 1 among its neighbours."""
-    for number, state in enumerate(lab.alone.states):
-        batch = lane_of(lab.lived.snapshots[number].state, 1)
-        path = _different(jax.tree.map(_plain, state), batch, 1e-4)
-        if path:
-            return failed(
-                f"after {number} iterations {path} of seed 1 is another one alone than "
-                f"beside {SEEDS - 1} other seeds"
-            )
-    last = len(lab.alone.states) - 1
-    return passed(f"seed 1 is the same alone and in a batch, for {last} iterations")
+    """Each seed without `vmap` against the same seed among its neighbours."""
+    snapshots = [progress.state for progress in lab.lived.snapshots]
+    for seed in range(SEEDS):
+        states = [lab.alone.begun[seed], *lab.alone.iterated[seed]]
+        for number, (state, batch) in enumerate(zip(states, snapshots, strict=True)):
+            plain = jax.tree.map(_plain, state)
+            if path := _different(plain, lane_of(batch, seed), 1e-4):
+                what = f"`iterate` number {number}" if number else "`init`"
+                return failed(
+                    f"{path} of seed {seed} is another one alone than beside "
+                    f"{SEEDS - 1} other seeds after {what}, from the same state and key"
+                )
+    return passed(
+        f"`init` and {COUNTED} iterations of {SEEDS} seeds are the same without vmap "
+        "and in a batch"
+    )
 
 
 def resume(lab: Lab) -> Verdict:

@@ -16,8 +16,9 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
-from pgvq.envs.checks import check_action
+from pgvq.envs.checks import check_action, settle
 from pgvq.envs.discrete import num_states, state_index
+from pgvq.scalars import as_float, shown
 from pgvq.types import InputError, Key
 
 LEFT, RIGHT = 0, 1
@@ -127,12 +128,13 @@ class Threshold(Choice):
 
     def __post_init__(self) -> None:
         for name in ("temperature", "cost"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
+            value = as_float(getattr(self, name))
+            if value is None or not 0 <= value < math.inf:
                 raise InputError(
-                    f"{name}={value} has no meaning below 0 or without bound: use 0 "
-                    "for the game itself, or a number such as 0.1"
+                    f"{name}={shown(getattr(self, name))} has no meaning below 0 or "
+                    "without bound: use 0 for the game itself, or a number such as 0.1"
                 )
+            settle(self, **{name: value})
 
     @property
     def num_actions(self) -> int:

@@ -14,9 +14,10 @@ do on their lengths, are not numbered: the environment alone does not tell how m
 """
 
 from functools import singledispatch
+from typing import Any
 
+import jax
 import jax.numpy as jnp
-from gymnax.environments import spaces
 from gymnax.environments.bsuite.catch import Catch
 from gymnax.environments.bsuite.deep_sea import DeepSea
 from gymnax.environments.environment import Environment
@@ -24,6 +25,7 @@ from gymnax.environments.misc.rooms import FourRooms
 from jax import Array
 
 from pgvq.envs.finite_mdp import FiniteMDP
+from pgvq.envs.spaces import kind_of, space_of, start_of
 from pgvq.types import InputError
 
 
@@ -34,7 +36,7 @@ def num_states(env: Environment) -> int:
     Raises `InputError` where the environment is not known to have few observations.
     By default it is where its observation space is `Discrete`.
     """
-    return _discrete_space(env).n
+    return int(_discrete_space(env).n)
 
 
 @singledispatch
@@ -44,13 +46,14 @@ def state_index(env: Environment, obs: Array) -> Array:
     Two observations have the same number only if they are equal. What no episode
     shows has no meaningful number. Raises as `num_states`.
     """
-    _discrete_space(env)
-    return obs.astype(jnp.int32)
+    return (obs - start_of(_discrete_space(env))).astype(jnp.int32)
 
 
-def _discrete_space(env: Environment) -> spaces.Discrete:
-    space = env.observation_space(env.default_params)
-    if isinstance(space, spaces.Discrete):
+def _discrete_space(env: Environment) -> Any:
+    with jax.ensure_compile_time_eval():
+        params = env.default_params
+    space = space_of(env, "observation_space", params)
+    if kind_of(space) == "discrete":
         return space
     raise InputError(
         f"{type(env).__name__} is not known to show one of few observations, which a "

@@ -15,10 +15,11 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
-from pgvq.envs.checks import check_integer, check_probability
+from pgvq.envs.checks import check_integer, check_probability, settle
 from pgvq.types import InputError, Key
 
 Table = tuple[Any, ...] | np.ndarray  # given as either, kept as nested tuples
+MOST_GIGABYTES = 4  # of a table of transitions
 
 
 @struct.dataclass
@@ -56,7 +57,10 @@ class FiniteMDP(environment.Environment[FiniteMDPState, environment.EnvParams]):
             tables[name] = np.asarray(getattr(self, name), np.float64)
             object.__setattr__(self, name, _as_tuples(tables[name].tolist()))
         _check_tables(**tables)
-        check_integer("max_agent_steps", self.max_agent_steps, 1)
+        settle(
+            self,
+            max_agent_steps=check_integer("max_agent_steps", self.max_agent_steps, 1),
+        )
 
     def __repr__(self) -> str:
         """Its size, and a fingerprint of its tables."""
@@ -167,10 +171,18 @@ def random_mdp(
     Raises:
         InputError: an argument is out of its range.
     """
-    check_integer("num_states", num_states, 1)
-    check_integer("num_actions", num_actions, 1)
-    check_integer("branches", branches, 1, num_states, "there are so many states")
-    check_probability("termination", termination)
+    seed = check_integer("seed", seed, 0)
+    num_states = check_integer("num_states", num_states, 1)
+    num_actions = check_integer("num_actions", num_actions, 1)
+    size = 8 * num_states**2 * num_actions / 1e9
+    if size > MOST_GIGABYTES:
+        raise InputError(
+            f"num_states={num_states} with num_actions={num_actions} needs a table of "
+            f"{size:,.0f} GB: use fewer states (100 are many)"
+        )
+    there = "the number of states"
+    branches = check_integer("branches", branches, 1, num_states, there)
+    termination = check_probability("termination", termination)
     if termination > 0.5:
         raise InputError(
             f"termination={termination} is too often: a pair's probability is up to "

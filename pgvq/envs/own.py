@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from gymnax.environments.environment import Environment
+from gymnax.wrappers.purerl import GymnaxWrapper
 
 from pgvq.types import InputError
 
@@ -31,7 +32,7 @@ def own_environment(name: str) -> Callable[..., Any]:
             f"{name}: the module {module_name} has no {attribute!r}: "
             f"{_neighbours(module, attribute)}"
         ) from None
-    if isinstance(found, type) and not issubclass(found, Environment):
+    if isinstance(found, type) and not issubclass(found, Environment | GymnaxWrapper):
         raise InputError(
             f"{name} is a class, but no gymnax environment: derive it from "
             "gymnax.environments.environment.Environment"
@@ -60,7 +61,10 @@ def _import(name: str, module_name: str) -> ModuleType:
         raise InputError(
             f"{name}: {module_name} imports {missing!r}, which is not there: install it"
         ) from error
-    except Exception as error:  # whatever the user's module does when it is imported
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever the user's module does when it is imported
         raise InputError(
             f"{name}: {module_name} cannot be imported ({type(error).__name__}: "
             f"{error}): correct it"
@@ -75,6 +79,6 @@ def _neighbours(module: ModuleType, attribute: str) -> str:
     kinds = [
         key
         for key, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, Environment)
+        if isinstance(value, type) and issubclass(value, Environment | GymnaxWrapper)
     ]
     return f"it has {', '.join(kinds)}" if kinds else "it has no environment at all"

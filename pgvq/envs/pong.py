@@ -16,10 +16,13 @@ from gymnax.environments import environment, spaces
 from jax import Array
 
 from pgvq.envs.checks import (
+    MAX_FRAME_SKIP,
+    WHOLE_GAME,
     check_action,
     check_choice,
     check_integer,
     check_probability,
+    settle,
 )
 from pgvq.envs.pong_features import OBSERVATIONS, Observation
 from pgvq.envs.pong_rewards import REWARDS, Played, check_reward
@@ -32,9 +35,11 @@ from pgvq.envs.pong_rules import (
     start_court,
 )
 from pgvq.envs.pong_state import PongState, pack, run_frames, unpack
+from pgvq.scalars import as_int, shown
 from pgvq.types import InputError, Key, PyTree
 
 EPISODES = ("point", "game")
+MAX_FRAMES = 108_000  # half an hour of 60 frames a second, as ALE's users cut games
 Stepped = tuple[Array, PyTree, Array, Array, Array, dict[Any, Any]]  # of gymnax's step
 
 
@@ -42,7 +47,9 @@ Stepped = tuple[Array, PyTree, Array, Array, Array, dict[Any, Any]]  # of gymnax
 class PongParams(environment.EnvParams):
     """What may change without compiling anew."""
 
-    max_steps_in_episode: int = 27_000  # cap on a *game*, agent steps
+    # Cap on a *game*, agent steps. Here for a frame skip of 4; `Pong.default_params`
+    # has it for every other.
+    max_steps_in_episode: int = MAX_FRAMES // 4
 
 
 class _Step(NamedTuple):
@@ -70,13 +77,19 @@ class Pong(environment.Environment[PongState, PongParams]):
     repeat_action_probability: per frame, that the console repeats the action of the
         frame before instead of taking the new one ("sticky actions", Machado 2018).
     noop_max: a game starts after 0..noop_max frames, uniformly, of doing nothing.
+        Gymnasium's Atari preprocessing draws from 1..noop_max, never none.
     points_to_win: of a game.
     num_actions: 6, ALE's minimal set: nothing, FIRE, up, down, up and FIRE, down and
         FIRE (FIRE held at a contact speeds the ball up). 3: nothing, up, down.
     observation: one of `OBSERVATIONS`. "features": 18 numbers, all that the rules
         depend on. "motion": 13 of them, as `SmoothPong` shows them. "positions": 7 of
         them, where things are and not where they go, so that an agent needs memory.
-    max_agent_steps: default cap on a game, in agent steps.
+        Four of the 18 cannot be read from a real Atari: `knob` and `player_pull`,
+        because the knob's position is not in its memory, `last_move` and `last_fire`,
+        because the action executed in the end is not reported. So an agent trained on
+        "features" or "motion" cannot be moved to one as it is.
+    max_agent_steps: default cap on a game, in agent steps; None is 108,000 frames,
+        whatever the frame skip: 27,000 agent steps at 4.
 
     Raises `InputError` where these cannot work. The object is hashed and compared by
     its configuration, so it can be a static argument of a jitted function.
@@ -93,25 +106,40 @@ class Pong(environment.Environment[PongState, PongParams]):
     points_to_win: int = MAX_POINTS
     num_actions: int = 6  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
     observation: str = "features"
-    max_agent_steps: int = 27_000
+    max_agent_steps: int | None = None
 
     def __post_init__(self) -> None:
-        check_choice("episode", self.episode, EPISODES)
-        check_choice("observation", self.observation, tuple(OBSERVATIONS))
-        check_integer("frame_skip", self.frame_skip, 1)
-        check_reward(self.reward, self.episode, self.frame_skip)
-        check_integer("max_agent_steps", self.max_agent_steps, 1)
         ends = "Atari's own game ends at 21 and counts no further"
-        check_integer("points_to_win", self.points_to_win, 1, MAX_POINTS, ends)
         serve = f"the first serve comes {FIRST_WAIT} frames after a reset"
         starts = f"{serve}, and ALE's users start within 30"
-        check_integer("noop_max", self.noop_max, 0, 30, starts)
-        check_probability("repeat_action_probability", self.repeat_action_probability)
-        if self.num_actions not in (3, 6):
+        if as_int(self.num_actions) not in (3, 6):
             raise InputError(
-                f"num_actions={self.num_actions} is not an action set of Pong: use 6 "
-                "(ALE's minimal set) or 3 (without FIRE)"
+                f"num_actions={shown(self.num_actions)} is not an action set of Pong: "
+                "use 6 (ALE's minimal set) or 3 (without FIRE)"
             )
+        settle(
+            self,
+            episode=check_choice("episode", self.episode, EPISODES),
+            observation=check_choice(
+                "observation", self.observation, tuple(OBSERVATIONS)
+            ),
+            frame_skip=check_integer(
+                "frame_skip", self.frame_skip, 1, MAX_FRAME_SKIP, WHOLE_GAME
+            ),
+            max_agent_steps=self.max_agent_steps
+            if self.max_agent_steps is None
+            else check_integer("max_agent_steps", self.max_agent_steps, 1),
+            points_to_win=check_integer(
+                "points_to_win", self.points_to_win, 1, MAX_POINTS, ends
+            ),
+            noop_max=check_integer("noop_max", self.noop_max, 0, 30, starts),
+            repeat_action_probability=check_probability(
+                "repeat_action_probability", self.repeat_action_probability
+            ),
+            num_actions=as_int(self.num_actions),
+        )
+        reward = check_reward(self.reward, self.episode, self.frame_skip)
+        settle(self, reward=reward)
 
     def __repr__(self) -> str:
         """Only what differs from the defaults."""
@@ -131,7 +159,14 @@ class Pong(environment.Environment[PongState, PongParams]):
     @property
     def default_params(self) -> PongParams:
         """The parameters that are no part of the configuration."""
-        return PongParams(max_steps_in_episode=self.max_agent_steps)
+        return PongParams(max_steps_in_episode=self.cap)
+
+    @property
+    def cap(self) -> int:
+        """Agent steps after which a game is cut off by default."""
+        if self.max_agent_steps is not None:
+            return self.max_agent_steps
+        return max(1, MAX_FRAMES // self.frame_skip)
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -28,6 +28,11 @@ class Features(NamedTuple):
 
     They make the game Markov for the agent: all that the rules depend on is here but
     the scores, which only end it. Lengths are in pixels, times in frames.
+
+    Four cannot be read from a real Atari, neither from its screen nor from its 128
+    bytes of memory: `knob` and `player_pull`, because the resistance of the knob is in
+    the controller, and `last_move` and `last_fire`, because with sticky actions the
+    action that was executed is not reported.
     """
 
     ball_x: Array  # -1 left .. +1 right end, 77 pixels; 0 while there is no ball
@@ -63,7 +68,8 @@ POSITIONS = (
     "enemy_offset",
 )
 
-# What moves, and nothing of the console's insides (the last five): all that the agent
+# What moves, and nothing of the console's insides (the last five; but `player_pull` and
+# `knob`, which a real Atari does not tell, are among it): all that the agent
 # needs of a game without FIRE, without sticky actions and without the console's clock.
 # `SmoothPong` shows the same: a policy learnt in one can be played in the other.
 MOTION = Features._fields[:-5]

@@ -65,9 +65,9 @@ REWARDS: dict[str, Callable[[Played, int], Array]] = {
 }
 
 
-def check_reward(reward: str, episode: str, frame_skip: int) -> None:
-    """Raise `InputError` unless Pong can pay this reward with these settings."""
-    check_choice("reward", reward, tuple(REWARDS))
+def check_reward(reward: str, episode: str, frame_skip: int) -> str:
+    """The reward; raises `InputError` unless Pong can pay it with these settings."""
+    reward = check_choice("reward", reward, tuple(REWARDS))
     if reward == "game" and episode != "game":
         raise InputError(
             f"reward='game' is paid when a game ends, and episode={episode!r} cuts "
@@ -80,3 +80,4 @@ def check_reward(reward: str, episode: str, frame_skip: int) -> None:
             "a longer step both paddles can turn it"
         )
         check_integer("frame_skip", frame_skip, 1, CROSSING, why)
+    return reward

@@ -11,11 +11,13 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
 from pgvq.envs.choices import LeftOrRight
+from pgvq.envs.contract import actions_in_words, check_num_actions, is_environment
 from pgvq.envs.finite_mdp import random_mdp
 from pgvq.envs.own import own_environment
 from pgvq.envs.pong import Pong
 from pgvq.envs.smooth_pong import SmoothPong
 from pgvq.plugins import ENVIRONMENT_PLUGINS, plugins
+from pgvq.scalars import shown
 from pgvq.types import InputError
 
 PONG_ID = "Pong-Atari"
@@ -55,6 +57,11 @@ def make(name: str, **settings: Any) -> tuple[Environment, Any]:
         InputError: there is none of that name, a setting is unknown, it cannot be
             made, it is no gymnax environment, or its actions are not discrete.
     """
+    if not isinstance(name, str):
+        raise InputError(
+            f"make({shown(name)}) needs the name of an environment as a text, such as "
+            'make("CartPole-v1"); an environment itself is given as `env`'
+        )
     env = _construct(name, _find(name), settings)
     return env, _checked_params(name, env)
 
@@ -87,9 +94,13 @@ def _find(name: str) -> Callable[..., Any]:
         return offered[name]()
     known = [*registration.registered_envs, *offered]
     close = get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"one of {known}"
+    hint = (
+        f"did you mean {' or '.join(close)}?"
+        if close
+        else f"there are {', '.join(known)}."
+    )
     raise InputError(
-        f"there is no environment named {name!r}: {hint} (One of your own is "
+        f"there is no environment named {shown(name)}: {hint} (One of your own is "
         "package.module:MyEnv.)"
     )
 
@@ -101,7 +112,10 @@ def _construct(
         env = factory(**settings)
     except InputError:
         raise
-    except Exception as error:  # whatever a constructor does: downloads, for example
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever a constructor does: downloads, for example
         said = f"{type(error).__name__}: {error}"
         if settings and isinstance(error, TypeError):
             raise InputError(
@@ -113,11 +127,15 @@ def _construct(
             f"{name} cannot be made with {_written(settings)} ({said}){known}: give "
             "other settings, or take another environment"
         ) from error
-    if not isinstance(env, Environment):
+    if not is_environment(env):
+        hint = (
+            "return the environment alone, without its parameters"
+            if isinstance(env, tuple)
+            else "derive its class from gymnax.environments.environment.Environment"
+        )
         raise InputError(
             f"{name} made an object of type {type(env).__name__}, and that is no "
-            "gymnax environment: derive its class from "
-            "gymnax.environments.environment.Environment"
+            f"gymnax environment: {hint}"
         )
     return env
 
@@ -130,23 +148,18 @@ def _checked_params(name: str, env: Environment) -> Any:
     """The default parameters of an environment whose actions are discrete."""
     try:
         params = env.default_params
-        space = env.action_space(params)
-        discrete = isinstance(space, spaces.Discrete)
-        num_actions = env.num_actions if discrete else None
+        check_num_actions(name, env, params)
     except NotImplementedError:
         raise InputError(
-            f"{name} does not say what its actions are: define `action_space(params)` "
-            "and the property `num_actions`"
+            f"{name} does not say what its parameters are: define the property "
+            "`default_params`"
         ) from None
-    if not discrete:
+    space = env.action_space(params)
+    if not isinstance(space, spaces.Discrete):
         raise InputError(
-            f"{name} has continuous actions and algorithms here choose among discrete "
-            "ones: use CartPole-v1, Pong-Atari or another discrete one (`analytic` "
-            "alone moves in such spaces: in an experiment, give it the object itself)"
-        )
-    if num_actions != space.n:
-        raise InputError(
-            f"{name} contradicts itself: num_actions={num_actions}, but its "
-            f"action_space is Discrete({space.n}): make the two agree"
+            f"{name} has {actions_in_words(space)} and algorithms here choose one of "
+            "several discrete ones: use CartPole-v1, Pong-Atari or another whose "
+            "action_space is gymnax.environments.spaces.Discrete (`analytic` alone "
+            "moves in a Box: in an experiment, give it the object itself)"
         )
     return params

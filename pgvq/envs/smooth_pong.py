@@ -16,9 +16,17 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
-from pgvq.envs.checks import check_choice, check_integer
+from pgvq.envs.checks import (
+    MAX_FRAME_SKIP,
+    WHOLE_GAME,
+    check_choice,
+    check_flag,
+    check_integer,
+    settle,
+)
 from pgvq.envs.pong_features import MOTION
 from pgvq.envs.smooth_pong_rules import SmoothCourt, advance, is_over, observe, serve
+from pgvq.scalars import as_float, shown
 from pgvq.types import InputError, Key
 
 ACTIONS = ("speed", "buttons")
@@ -71,16 +79,24 @@ class SmoothPong(environment.Environment[SmoothPongState, SmoothPongParams]):
     transition_gradients: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("actions", self.actions, ACTIONS)
-        check_integer("frame_skip", self.frame_skip, 1)
-        check_integer("max_agent_steps", self.max_agent_steps, 1)
-        value = self.temperature
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and 0 <= value < math.inf):
+        temperature = as_float(self.temperature)
+        if temperature is None or not 0 <= temperature < math.inf:
             raise InputError(
-                f"temperature={value!r} is no temperature of a contact: give pixels, "
-                "such as 2.0, or 0 for a hard contact"
+                f"temperature={shown(self.temperature)} is no temperature of a "
+                "contact: give pixels, such as 2.0, or 0 for a hard contact"
             )
+        settle(
+            self,
+            actions=check_choice("actions", self.actions, ACTIONS),
+            frame_skip=check_integer(
+                "frame_skip", self.frame_skip, 1, MAX_FRAME_SKIP, WHOLE_GAME
+            ),
+            temperature=temperature,
+            max_agent_steps=check_integer("max_agent_steps", self.max_agent_steps, 1),
+            transition_gradients=check_flag(
+                "transition_gradients", self.transition_gradients
+            ),
+        )
         if self.transition_gradients and not self.supports_transition_gradients:
             raise InputError(
                 "transition_gradients=True needs an action that can be varied a "

@@ -5,9 +5,11 @@ better registers for its own class, as Pong does here.
 """
 
 from functools import singledispatch
+from typing import cast
 
 import jax
 from gymnax.environments.environment import Environment
+from gymnax.wrappers.purerl import GymnaxWrapper
 from jax import Array
 
 from pgvq.envs.pong import Pong, Stepped
@@ -84,6 +86,24 @@ def _(env: Pong, key: Key, state: PyTree, action: Array, params: PyTree) -> Step
 def _(env: Pong) -> Environment:
     """Complete games scored in points, whatever training's episode and reward are."""
     return env.replace(episode="game", reward="score")
+
+
+@evaluation_env.register
+def _(env: GymnaxWrapper) -> Environment:
+    """The same wrapper around what the environment inside is evaluated in."""
+    inner = evaluation_env(env._env)
+    if inner is env._env:
+        return cast(Environment, env)
+    # Not `copy.copy`: a wrapper without its environment asks itself for attributes.
+    other = object.__new__(type(env))
+    other.__dict__.update(vars(env), _env=inner)
+    return cast(Environment, other)
+
+
+@forgets.register
+def _(env: GymnaxWrapper, reward: Array, terminated: Array, truncated: Array) -> Array:
+    """As the environment inside."""
+    return forgets(env._env, reward, terminated, truncated)
 
 
 @forgets.register

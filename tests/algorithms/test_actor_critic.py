@@ -102,6 +102,32 @@ def test_normalising_is_an_option_over_the_whole_batch():
         np.testing.assert_allclose(big / small, ratio, rtol=1e-4)
 
 
+def test_equal_advantages_give_no_gradient():
+    """Pitfall 32: one-step episodes that always pay 5, and a critic that knows nothing.
+
+    Divided by a deviation of zero the gradient's norm was 650,883.
+    """
+    rollout = batch([[5, 5]], [[T, T]], [[F, F]], action=[[0, 1]])
+    algorithm = plain(normalize=True, value_coef=0.0)
+    for value in (0.0, 4.999):
+        params = constant(algorithm, value=value)
+        got = gradient(algorithm, params, rollout)["logits"]["bias"]
+        np.testing.assert_allclose(got, 0.0, atol=1e-6)
+
+
+def test_a_critics_small_errors_are_not_made_large():
+    """Noise of a hundredth of the returns becomes a tenth, not one."""
+    rewards = np.array([[1.0, 1.01]])
+    rollout = batch(rewards, [[T, T]], [[F, F]], action=[[0, 1]])
+    algorithm = plain(normalize=True, value_coef=0.0)
+    got = gradient(algorithm, constant(algorithm, value=1.0), rollout)
+    noise = 0.005 / (0.1 * np.sqrt(np.mean(rewards**2)))
+    # Both rows push in the same direction, each by noise / 2, and so does their mean.
+    np.testing.assert_allclose(
+        got["logits"]["bias"], [noise / 2, -noise / 2], rtol=1e-3
+    )
+
+
 @pytest.mark.parametrize("field", ["lambda_", "value_coef"])
 def test_fields_of_its_own_are_checked(field):
     with pytest.raises(InputError, match=field):

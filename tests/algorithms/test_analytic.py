@@ -172,7 +172,8 @@ def test_an_experiment_compares_it_with_algorithms_that_choose():
     assert list(experiment.variants) == ["analytic", "actor_critic"]
     (described, _) = experiment.describe()["variants"]
     assert described["family"] == "backpropagation"
-    assert "SmoothPong(actions='speed'" in described["fields"]["env"]
+    assert described["fields"]["env"]["object"] == "pgvq.SmoothPong"
+    assert described["fields"]["env"]["fields"]["actions"] == "speed"
 
 
 def test_its_settings_and_its_environments_can_be_set():

@@ -195,11 +195,11 @@ def test_epsilon_falls_in_agent_steps(averaging):
     """Pitfall 20: not in iterations, updates or steps per environment.
 
     From 0.9 at step 0 to 0.1 at step 150 (half of the budget of 300), and the warm-up's
-    32 steps count: after the first iteration 64 steps are done.
+    32 steps count: the first iteration explores as after 32 steps.
     """
     algorithm, _, metrics = averaging
     for iteration, metric in enumerate(metrics):
-        steps = 32 + 32 * (iteration + 1)
+        steps = 32 + 32 * iteration
         expected = max(0.1, 0.9 - 0.8 * steps / 150)
         np.testing.assert_allclose(metric["epsilon"], expected, rtol=1e-5)
     np.testing.assert_allclose(algorithm.epsilon(jnp.int32(75)), 0.5, rtol=1e-6)
@@ -247,7 +247,7 @@ def test_replayed_transitions_are_true(averaging):
     [
         ({"replay_ratio": 1 / 64}, "use replay_ratio=1/32"),
         ({"replay_ratio": 0.1}, "use replay_ratio=3/32"),
-        ({"replay_ratio": float("nan")}, "use replay_ratio=1/32"),
+        ({"replay_ratio": float("nan")}, "replay_ratio=nan must be a finite number"),
         ({"capacity": 31}, "capacity=31 must be a whole number of at least 32"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"target_period": 0}, "target_period=0"),

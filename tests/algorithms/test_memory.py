@@ -232,7 +232,10 @@ def test_the_gradient_of_a_step_reaches_back_to_its_episodes_beginning(name):
     memory = jax.random.normal(jax.random.key(1), (LENGTH, COUNT, WIDTH))
     obs = jax.random.normal(jax.random.key(2), (LENGTH, COUNT, 2))
     lived = batch(reward, terminated, truncated)._replace(extras=memory, obs=obs)
-    lived = algorithm.sample(params, lived) if name == "ppo" else lived
+    if name == "ppo":
+        lived = algorithm.sample(params, lived)
+    if name == "reinforce":
+        lived = algorithm.rows(params, lived, learner.carried.statistics)
 
     @jax.jit
     @jax.grad
@@ -246,13 +249,13 @@ def test_the_gradient_of_a_step_reaches_back_to_its_episodes_beginning(name):
 
 def test_reinforce_without_a_critic_bootstraps_from_nothing():
     """A cut by the clock counts what was earned; an untrained head would add to it."""
-    for baseline, critic in (("batch mean", False), ("value network", True)):
+    for baseline, critic in (("running mean", False), ("value network", True)):
         algorithm = remembering("reinforce", baseline=baseline, discount=0.5)
         learner = jax.jit(algorithm.init_learner)(jax.random.key(0), jnp.zeros(2))
         params = louder(learner.params)
         assert ("value" in params["params"]) == critic
         memory = jnp.ones((2, 1, WIDTH))
         lived = batch([[1], [2]], [[0], [0]], [[0], [1]])._replace(extras=memory)
-        _, value, returns = jax.jit(algorithm.assess)(params, lived, 1.0)
-        assert value.any() == critic
-        assert np.array_equal(returns, [[1 + 0.5 * 2], [2]]) != critic
+        statistics = learner.carried.statistics
+        rows = jax.jit(algorithm.rows)(params, lived, statistics)
+        assert np.array_equal(rows.returns, [[1 + 0.5 * 2], [2]]) != critic

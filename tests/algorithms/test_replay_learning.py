@@ -39,12 +39,41 @@ class Recorder(ReplayLearning, kw_only=True):
     def choose(self, learner, obs, key):
         return jnp.zeros(obs.shape[:1], jnp.int32)
 
-    def learn(self, learner, batch):
+    def learn(self, learner, batch, key):
         error = -(2.0 + batch.rows.action) * (not self.right)
         return learner, error, {"steps": learner.agent_steps}
 
 
-def recorder(**changes):
+class Drawn(NamedTuple):
+    """A learner that keeps what its updates drew."""
+
+    experience: Any
+    agent_steps: Any
+    bits: Any  # [16] uint32
+    places: Any  # [16, B] int32
+    updates: Any
+
+
+class Drawing(Recorder, kw_only=True):
+    """Draws one number in every update, as a noisy network or a sampled target does."""
+
+    def init_learner(self, key, obs):
+        places = jnp.zeros((16, self.batch_size), jnp.int32)
+        kept = jnp.zeros(16, jnp.uint32), places, jnp.int32(0)
+        return Drawn(*super().init_learner(key, obs), *kept)
+
+    def learn(self, learner, batch, key):
+        number = learner.updates
+        _, error, metrics = super().learn(learner, batch, key)
+        learner = learner._replace(
+            bits=learner.bits.at[number].set(jax.random.bits(key)),
+            places=learner.places.at[number].set(batch.places),
+            updates=number + 1,
+        )
+        return learner, error, metrics
+
+
+def recorder(kind=Recorder, **changes):
     settings = {
         "env": Numbered(),
         "num_envs": 3,
@@ -56,7 +85,7 @@ def recorder(**changes):
         "discount": GAMMA,
         "budget": 1_000.0,
     }
-    return Recorder(**{**settings, **changes})
+    return kind(**{**settings, **changes})
 
 
 def lived(algorithm, iterations=6):
@@ -73,6 +102,32 @@ def lived(algorithm, iterations=6):
     before, last = jax.device_get(live(jax.random.key(3)))
     each = [jax.tree.map(lambda x, i=i: x[i], before) for i in range(iterations)]
     return [*each, last]
+
+
+@pytest.mark.parametrize("prioritized", [False, True])
+def test_every_update_has_a_key_of_its_own(prioritized):
+    """Twelve updates draw twelve numbers, and the rows' draws come from other keys."""
+    algorithm = recorder(Drawing, prioritized=prioritized)
+
+    @jax.jit
+    def live(key):
+        return jax.lax.scan(
+            lambda state, _: (algorithm.iterate(state)[0], state.key),
+            algorithm.init(key),
+            length=6,
+        )
+
+    with jax.debug_key_reuse(True):
+        state, keys = live(jax.random.key(3))
+    learner = state.learner
+    assert learner.updates == 12
+    assert len(np.unique(learner.bits[:12])) == 12
+    key_update = jax.random.split(keys[-1], 3)[2]
+    by = algorithm.draws(learner.experience, key_update)
+    if prioritized:
+        assert not np.isin(jax.vmap(jax.random.bits)(by), learner.bits[:12]).any()
+    else:
+        np.testing.assert_array_equal(learner.places[10:12], by.places)
 
 
 def in_order(ring):

@@ -10,6 +10,7 @@ from tiny import tiny
 from pgvq.algorithms import PPO, REINFORCE, ActorCritic, Tabular
 from pgvq.algorithms.base import Learner, TrainState
 from pgvq.algorithms.policy_gradient import PolicyGradient
+from pgvq.algorithms.reinforce import MonteCarloLearner
 from pgvq.algorithms.tabular import TableLearner
 from pgvq.diagnostics.credit import (
     Recording,
@@ -43,11 +44,16 @@ def state_of(algorithm, **heads):
 
 @pytest.mark.parametrize(
     ("baseline", "subtracted"),
-    [("none", 0.0), ("batch mean", RETURNS.mean()), ("value network", 0.2)],
+    [("none", 0.0), ("running mean", 0.3), ("value network", 0.2)],
 )
 def test_reinforce_holds_every_action_to_account(baseline, subtracted):
     algorithm = REINFORCE(baseline=baseline, **SMALL)
-    got = action_credit(algorithm, state_of(algorithm, value=0.2), BATCH)[:, 0]
+    params = constant(algorithm, value=0.2)
+    carried = algorithm.nothing_carried(params)
+    # Two rollouts before, of a mean return of 0.3.
+    two = carried.statistics._replace(rollouts=2.0, mean_return=0.6)
+    learner = MonteCarloLearner(params, (), (), carried._replace(statistics=two))
+    got = action_credit(algorithm, TrainState(learner, (), (), ()), BATCH)[:, 0]
     np.testing.assert_allclose(got[:4], RETURNS - subtracted, atol=1e-6)
     assert np.isnan(got[4])  # what follows lies behind the edge
 

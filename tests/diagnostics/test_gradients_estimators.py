@@ -143,7 +143,7 @@ def test_an_algorithm_of_ones_own_is_an_estimator():
     estimators = standard_estimators(OWN)
     assert list(estimators) == [
         "REINFORCE, no baseline",
-        "REINFORCE, batch mean",
+        "REINFORCE, running mean",
         "Own",
     ]
     check_estimators(OWN, estimators, OWN.init_learner(KEY, jnp.zeros(5)).params)

@@ -1,17 +1,19 @@
 """Faults that were found in published code, each planted into a sound algorithm.
 
-`PLANTED` says which check has to find it; the number is the row of docs/pitfalls.md.
+`PLANTED` says which check has to find it; the number is the row of docs/pitfalls.md, 0
+for what is not in it.
 """
 
 import jax
 import jax.numpy as jnp
 import optax
-from pupils import Actions, Policy, Replayed
+from pupils import Actions, Policy, Replayed, over_time
 
-from pgvq.algorithms.base import TrainState, static
+from pgvq.algorithms.base import TrainState, leaf, static
 from pgvq.losses import action_value, entropy
 from pgvq.returns import one_step_returns
 from pgvq.rollout import rollout
+from pgvq.types import Ratio
 
 
 class DummyKey(Policy, kw_only=True):
@@ -154,7 +156,10 @@ class ZeroBeforeTheFirst(Policy, kw_only=True):
 
     def iterate(self, state):
         state, metrics = super().iterate(state)
-        return state, {name: jnp.nan_to_num(value) for name, value in metrics.items()}
+        known = {
+            name: m.value if isinstance(m, Ratio) else m for name, m in metrics.items()
+        }
+        return state, {name: jnp.nan_to_num(value) for name, value in known.items()}
 
 
 class StaleEpisodes(Policy, kw_only=True):
@@ -166,7 +171,7 @@ class StaleEpisodes(Policy, kw_only=True):
     def iterate(self, state):
         state, last = state
         state, metrics = super().iterate(state)
-        now = metrics["episode_return"]
+        now = metrics["episode_return"].value
         now = jnp.where(jnp.isnan(now), last, now)
         return (state, now), {**metrics, "episode_return": now}
 
@@ -258,6 +263,54 @@ class CountsWithoutWarmUp(Replayed, kw_only=True):
         return state._replace(world=world)
 
 
+class FirstLaneForAll(Policy, kw_only=True):
+    """Right alone, wrong under vmap: its own batching rule reads the first lane."""
+
+    def loss(self, params, batch):
+        @jax.custom_batching.custom_vmap
+        def scale(advantage):
+            return 1.0 / (jnp.std(advantage) + 1e-8)
+
+        @scale.def_vmap
+        def _(size, batched, advantages):
+            first = 1.0 / (jnp.std(advantages[0]) + 1e-8)
+            return jnp.full(size, first), True
+
+        by = scale(jax.lax.stop_gradient(batch.reward + batch.obs.sum(-1)))
+        return by * super().loss(params, batch)
+
+
+class UnsolvedUnderVmap(Policy, kw_only=True):
+    """Natural gradient by cg over a closed-over product, which has no inverse.
+
+    It goes on until rounding decides, and under vmap one rounds differently.
+    """
+
+    damping: float = leaf(0.0)
+
+    def update(self, learner, batch, key):
+        loss, grads = jax.value_and_grad(self.loss)(learner.params, batch)
+
+        def kl(params):
+            logits, _ = over_time(self.network.apply, params, batch.obs)
+            old, _ = over_time(self.network.apply, learner.params, batch.obs)
+            gap = jax.nn.log_softmax(old) - jax.nn.log_softmax(logits)
+            return jnp.mean(jnp.sum(jax.nn.softmax(old) * gap, axis=-1))
+
+        def product(v):
+            fisher = jax.jvp(jax.grad(kl), (learner.params,), (v,))[1]
+            return jax.tree.map(lambda f, x: f + self.damping * x, fisher, v)
+
+        step, _ = jax.scipy.sparse.linalg.cg(product, grads)
+        return self.descended(learner, step), {"loss": loss}
+
+
+class SolvedUnderVmap(UnsolvedUnderVmap, kw_only=True):
+    """The same with damping, sound."""
+
+    damping: float = leaf(0.1)
+
+
 def over_time_q(algorithm, params, obs):
     return jax.vmap(lambda row: algorithm.q_values(params, row))(obs)
 
@@ -267,6 +320,8 @@ def over_max(algorithm, params, obs):
 
 
 PLANTED = [
+    (0, FirstLaneForAll, "seed alone"),
+    (0, UnsolvedUnderVmap, "seed alone"),
     (1, DummyKey, "seeds"),
     (2, OffByOne, "bootstrap"),
     (2, WrongSeed, "bootstrap"),

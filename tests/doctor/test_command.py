@@ -1,14 +1,18 @@
 """`pgvq doctor`: what can be named, what is printed, and the exit status."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
+from pupils import Policy
 
 from pgvq import doctor
-from pgvq.cli import doctor as command
 from pgvq.cli import main
+from pgvq.doctor import CHECKS, chosen, examine
+from pgvq.doctor.examination import lab_of
 from pgvq.doctor.report import Finding, Report
+from pgvq.doctor.school import School
+from pgvq.doctor.trials import TRIALS
+from pgvq.types import InputError
 
 HERE = Path(__file__).parent
 
@@ -39,17 +43,6 @@ def function():
 
 
 @pytest.fixture
-def only(monkeypatch):
-    """Limits the examination to some checks."""
-
-    def limit(*checks):
-        limited = partial(doctor.examine, checks=checks)
-        monkeypatch.setattr(command, "examine", limited)
-
-    return limit
-
-
-@pytest.fixture
 def almost(tmp_path):
     (tmp_path / "almost.py").write_text(NO_ALGORITHM)
     return tmp_path / "almost.py"
@@ -65,11 +58,11 @@ def refused(capsys, *arguments):
     return err
 
 
-def test_a_fault_in_a_file_is_told_in_plain_words(capsys, monkeypatch, only):
+def test_a_fault_in_a_file_is_told_in_plain_words(capsys, monkeypatch):
     monkeypatch.syspath_prepend(HERE)
     monkeypatch.setenv("COLUMNS", "80")
-    only("keys", "memory")
-    assert main(["doctor", f"{HERE / 'planted.py'}:OneKeyForBoth"]) == 1
+    words = ["--check", "keys", "--check", "memory"]
+    assert main(["doctor", f"{HERE / 'planted.py'}:OneKeyForBoth", *words]) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "failed no random key is used twice" in out
     assert "why it matters: numbers drawn twice from a key are the same numbers" in out
@@ -80,22 +73,21 @@ def test_a_fault_in_a_file_is_told_in_plain_words(capsys, monkeypatch, only):
 
 
 @pytest.mark.parametrize("target", ["dqn", "pgvq.algorithms.dqn:DQN"])
-def test_what_is_healthy_exits_with_0(capsys, only, target):
-    only("memory")
-    assert main(["doctor", target, "--env", "CartPole-v1"]) == 0
+def test_what_is_healthy_exits_with_0(capsys, target):
+    words = ["--env", "CartPole-v1", "--check", "memory"]
+    assert main(["doctor", target, *words]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "at the defaults on CartPole" in out
     assert "DQN healthy: 1 passed, 0 failed, 0 skipped" in out
 
 
-def test_a_file_with_one_algorithm_needs_no_class(capsys, monkeypatch, only, tmp_path):
-    only("memory")
+def test_a_file_with_one_algorithm_needs_no_class(capsys, monkeypatch, tmp_path):
     (tmp_path / "mine.py").write_text(
         "from pgvq.algorithms.reinforce import REINFORCE\n"
         "class Mine(REINFORCE, kw_only=True):\n    pass\n"
     )
     monkeypatch.chdir(tmp_path)
-    assert main(["doctor", "mine.py"]) == 0
+    assert main(["doctor", "mine.py", "--check", "memory"]) == 0
     assert "Mine healthy" in capsys.readouterr().out
 
 
@@ -126,6 +118,50 @@ def test_what_is_not_there_gets_the_nearest_name(capsys, monkeypatch, target, sa
 )
 def test_what_is_no_algorithm_is_explained(capsys, almost, name, said):
     assert said in refused(capsys, f"{almost}:{name}")
+
+
+def test_only_the_checks_that_are_named_are_made(capsys, monkeypatch):
+    """In the order of `CHECKS`, with no more work than they need: no trial."""
+    monkeypatch.setattr(School, "__init__", None)
+    names = ["--check", "memory", "--check", "stable_state", "--check", "memory"]
+    assert main(["doctor", "dqn", *names]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith("DQN: 2 checks")
+    assert out.index(CHECKS["stable state"].title) < out.index(CHECKS["memory"].title)
+    assert "DQN healthy: 2 passed, 0 failed, 0 skipped" in out
+
+
+def test_a_check_learns_its_own_trials_alone():
+    names = [name for name in TRIALS if name in CHECKS["truncation"].trials]
+    assert len(names) < len(TRIALS)
+    lab = lab_of(Policy(), chosen(CHECKS, ["truncation"]))
+    assert list(lab.trials) == names
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("memori", "unknown check 'memori': did you mean memory"),
+        ("zzz", "unknown check 'zzz': use one of stable state, float fields"),
+        ("", "unknown check ''"),
+    ],
+)
+def test_an_unknown_check_gets_the_nearest_name(capsys, name, said):
+    assert said in refused(capsys, "dqn", "--check", name)
+
+
+def test_checks_are_named_in_the_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["doctor", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    for name in CHECKS:
+        assert name in out.partition("Names for --check:")[2]
+
+
+def test_no_checks_are_no_clean_bill():
+    with pytest.raises(InputError, match="leave the names out"):
+        examine(Policy(), [])
+    assert list(chosen(CHECKS, "seeds")) == ["seeds"]
 
 
 def test_an_abstract_class_is_explained(capsys, monkeypatch):

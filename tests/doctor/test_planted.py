@@ -10,6 +10,7 @@ from planted import (
     CutIsEnd,
     DummyKey,
     EvaluatesWithTrainingKey,
+    FirstLaneForAll,
     FloatCounter,
     MovesBySteps,
     OffByOne,
@@ -17,6 +18,7 @@ from planted import (
     RatioOfOne,
     ResetStored,
     ShortReturns,
+    SolvedUnderVmap,
     TargetNotStopped,
     WrongBonus,
     ZeroBeforeTheFirst,
@@ -67,6 +69,19 @@ def test_planted_faults_are_found(faults):
 )
 def test_a_planted_fault_is_found(fault, check):
     examined(fault, [check])
+
+
+def test_a_fault_that_vmap_alone_shows_is_found():
+    """Seeds are compared one by one without vmap, from the states of the batch."""
+    (finding,) = examine(FirstLaneForAll(), ["seed alone"]).findings
+    assert finding.outcome == "failed"
+    assert "alone than beside 3 other seeds after `iterate` number" in finding.found
+    assert "compare jax.vmap(f)(x)[1] with f(x[1])" in finding.remedy
+
+
+@pytest.mark.slow
+def test_a_solver_that_converges_is_the_same_under_vmap():
+    assert examine(SolvedUnderVmap(), ["seed alone"]).healthy
 
 
 def test_every_pitfall_of_an_algorithm_is_planted():

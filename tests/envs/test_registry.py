@@ -84,7 +84,7 @@ def test_an_environment_of_ones_own_is_made_with_its_settings(folder):
         ("own_lamps:made_of_air", {}, "of type dict, and that is no"),
         ("own_lamps:Lamp", {"colour": 2}, "leave out or correct colour"),
         ("own_lamps:Lamp", {"colours": 0}, "colours=0 .ValueError: too dark"),
-        ("own_lamps:Nothing", {}, "define `action_space"),
+        ("own_lamps:Nothing", {}, "does not define `action_space.params.`"),
         ("own_lamps:Muddled", {}, r"num_actions=2, but .*Discrete\(7\)"),
         ("own_lamps:Pendulum", {}, "continuous"),
         (":Lamp", {}, "cannot be imported"),
