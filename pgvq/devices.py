@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import platformdirs
 
+from pgvq.places import user_folder
 from pgvq.types import InputError
 
 _XLA_COUNT = "--xla_force_host_platform_device_count"
@@ -108,9 +108,8 @@ def cache_folder() -> Path | None:
     """
     if cache := os.environ.get("PGVQ_CACHE", ""):
         return Path(cache)
-    folder = platformdirs.user_cache_dir("pgvq", appauthor=False)
-    # Without a home directory its sign stays, and would become a folder called "~".
-    return None if folder.startswith("~") else Path(folder) / "xla"
+    folder = user_folder("cache")
+    return None if folder is None else folder / "xla"
 
 
 def no_cache() -> str:

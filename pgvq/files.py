@@ -37,6 +37,10 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
 
     Folders on the way are made. Raises `InputError` where the place is not writable.
     """
+    if "\0" in str(path):
+        raise InputError(
+            f"{str(path)!r} cannot be the name of a file; choose one without NUL"
+        )
     # The system allows 255 bytes: a long name is cut, so that whatever fits can be
     # written.
     stem = path.name.encode()[:200].decode(errors="ignore")

@@ -45,19 +45,22 @@ def in_thread(work: Callable[[], T]) -> T:
     """
     outcome: list[T] = []
     errors: list[BaseException] = []
+    over = threading.Event()
 
     def run() -> None:
         try:
             outcome.append(work())
         except BaseException as error:
             errors.append(error)
+        over.set()
 
     thread = threading.Thread(target=run, name="pgvq-files")
-    thread.start()
     try:
-        thread.join()
-    except BaseException:
-        thread.join()
+        thread.start()
+        over.wait()  # not `join`: interrupted, it takes the thread for ended
+    except KeyboardInterrupt:
+        if thread.ident is not None:  # it runs, or has run
+            over.wait()
         raise
     if errors:
         raise errors[0]

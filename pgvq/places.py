@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+import platformdirs
+
 from pgvq.files import one_line
 from pgvq.types import InputError
 
@@ -16,6 +18,20 @@ MOST_BYTES = 200  # of a name; file systems allow 255, and endings are added
 _TAKEN = ("checkpoints", "experiment.json", "summary.csv")
 _TAKEN_ENDINGS = (".png", ".svg", ".tmp")
 _NAME = re.compile(r"\w[\w .,=+@()\[\]-]*")
+
+
+def user_folder(kind: str) -> Path | None:
+    """pgvq's own folder among the user's, of a kind such as "cache" or "state".
+
+    None where the user has no home directory.
+    """
+    find = {"cache": platformdirs.user_cache_dir, "state": platformdirs.user_state_dir}
+    try:
+        folder = find[kind]("pgvq", appauthor=False)
+    except RuntimeError:
+        return None
+    # Older versions leave the sign of a home directory, as if a folder had that name.
+    return None if folder.startswith("~") else Path(folder)
 
 
 def folder_name_problem(name: object) -> str | None:

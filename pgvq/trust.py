@@ -18,9 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from pgvq.files import read_bytes
+from pgvq.places import user_folder
 
 ORIGIN = "origin"  # under this name a source holds its signature
 _BYTES = 32
@@ -42,13 +41,6 @@ def is_ours(source: Mapping[str, Any]) -> bool:
     return hmac.compare_digest(signature, _signature(bare, secret))
 
 
-def state_folder() -> Path | None:
-    """Where the secret lies; None where the user has no home directory."""
-    folder = platformdirs.user_state_dir("pgvq", appauthor=False)
-    # Without a home directory its sign stays, and would become a folder called "~".
-    return None if folder.startswith("~") else Path(folder)
-
-
 def _signature(source: Mapping[str, Any], secret: bytes) -> str:
     text = json.dumps(source, sort_keys=True, ensure_ascii=True)
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
@@ -56,7 +48,7 @@ def _signature(source: Mapping[str, Any], secret: bytes) -> str:
 
 def _secret(make: bool) -> bytes | None:
     """The user's secret, made if it is not there; None if that cannot be."""
-    folder = state_folder()
+    folder = user_folder("state")
     if folder is None:
         return None
     path = folder / "secret"
