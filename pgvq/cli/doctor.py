@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import importlib
+import os
 import sys
 import types
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from pgvq import envs
-from pgvq.algorithms import ALGORITHMS
+from pgvq.algorithms import ALGORITHMS, Algorithm
 from pgvq.cli.listing import algorithm_class, say
 from pgvq.cli.loading import load_module
 from pgvq.doctor import CHECKS, Check, Finding, Report, chosen, examine
@@ -64,6 +65,9 @@ def visit(
             ended=lambda finding: tell(finding, console),
         )
     say(console, summary(report), style="bold")
+    if report.stuck:  # waiting for it, as Python does at its end, would never end
+        sys.stdout.flush()
+        os._exit(1)
     return 0 if report.healthy else 1
 
 
@@ -113,9 +117,10 @@ def made(found: Any, changes: dict[str, Any]) -> Any:
         )
     try:
         algorithm = found(**changes)
+        isinstance(algorithm, Algorithm)  # reads its properties, which may raise
     except InputError as error:
         raise InputError(f"the defaults of {name} do not fit: {error}") from error
-    except Exception as error:  # whatever a user's own constructor raises
+    except (Exception, SystemExit) as error:  # what a user's own constructor raises
         raise InputError(
             f"{name}({', '.join(changes)}) cannot be made "
             f"({type(error).__name__}: {one_line(error)}); derive it from "
