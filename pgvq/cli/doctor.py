@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import importlib
+import os
 import sys
 import types
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from pgvq import envs
-from pgvq.algorithms import ALGORITHMS
+from pgvq.algorithms import ALGORITHMS, Algorithm
 from pgvq.cli.listing import algorithm_class
 from pgvq.cli.loading import fault, load_module
 from pgvq.doctor import (
@@ -89,6 +90,9 @@ def visit(
             ended=lambda finding: tell(finding, console),
         )
     say(console, summary(report), style="bold")
+    if report.stuck:  # waiting for it, as Python does at its end, would never end
+        sys.stdout.flush()
+        os._exit(1)
     return 0 if report.healthy else 1
 
 
@@ -169,6 +173,7 @@ def made(found: Any, changes: dict[str, Any]) -> Any:
         )
     try:
         algorithm = found(**changes)
+        isinstance(algorithm, Algorithm)  # reads its properties, which may raise
     except InputError as error:
         raise InputError(f"the defaults of {name} do not fit: {error}") from error
     except KeyboardInterrupt:

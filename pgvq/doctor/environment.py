@@ -227,8 +227,9 @@ def examine_environment(
         for name, check in made.items()
     }
     began = time.perf_counter()
-    findings = look_at(made, Subject(env, params), begins, ended)
-    return Report(type(env).__name__, tuple(findings), time.perf_counter() - began)
+    findings, stuck = look_at(made, Subject(env, params), begins, ended)
+    seconds = time.perf_counter() - began
+    return Report(type(env).__name__, tuple(findings), seconds, bool(stuck))
 
 
 def _if_played(check: Check) -> Callable[[Subject], Verdict]:

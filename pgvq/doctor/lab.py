@@ -199,7 +199,7 @@ class Lab:
 
     def prepare(self) -> None:
         """Has the trials learnt; what they raise is raised again when one is asked."""
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SystemExit):
             _ = self.school.learnt
 
     def learnt(self, trial: str) -> Learnt | None:

@@ -15,7 +15,7 @@ class Made:
         self.lock = threading.Lock()
         self.done = False
         self.value: Any = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
 
 def once(method: Callable[[Any], T]) -> T:
@@ -32,7 +32,7 @@ def once(method: Callable[[Any], T]) -> T:
             if not made.done:
                 try:
                     made.value = method(self)
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     made.error = error
                 made.done = True
         if made.error is not None:

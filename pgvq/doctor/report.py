@@ -43,6 +43,7 @@ class Report(NamedTuple):
     subject: str
     findings: tuple[Finding, ...]
     seconds: float
+    stuck: bool = False  # a check did not end, and what it began still runs
 
     @property
     def healthy(self) -> bool:

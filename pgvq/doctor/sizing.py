@@ -63,7 +63,7 @@ def sized(
             kept = {name: value for name, value in wanted.items() if name != left_out}
             try:
                 return replaced(algorithm, **kept), size
-            except InputError as error:
+            except Exception as error:  # its own checks may raise what they like
                 refused = refused or error
     raise InputError(
         f"{type(algorithm).__name__} takes none of the sizes of the examination "
