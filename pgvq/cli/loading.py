@@ -114,8 +114,9 @@ def _run(text: str, where: str) -> types.ModuleType:
     module.__file__ = where
     # Dataclasses of the file look their own module up by its name.
     sys.modules[module.__name__] = module
+    pressed = threading.Event()
     try:
-        with _ctrl_c() as pressed:
+        with _ctrl_c(pressed):
             exec(compile(text, where, "exec"), module.__dict__)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
@@ -134,14 +135,13 @@ def _run(text: str, where: str) -> types.ModuleType:
 
 
 @contextlib.contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """Whether a KeyboardInterrupt is the user's, or raised by the file itself."""
-    pressed = threading.Event()
+def _ctrl_c(pressed: threading.Event) -> Iterator[None]:
+    """Sets `pressed` where a KeyboardInterrupt is the user's, not the file's."""
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
     if not main or before is not signal.default_int_handler:
         pressed.set()
-        yield pressed
+        yield
         return
 
     def press(*_: Any) -> None:
@@ -150,7 +150,7 @@ def _ctrl_c() -> Iterator[threading.Event]:
 
     signal.signal(signal.SIGINT, press)
     try:
-        yield pressed
+        yield
     finally:
         if signal.getsignal(signal.SIGINT) is press:
             signal.signal(signal.SIGINT, before)
