@@ -23,17 +23,17 @@ _STANDARD = Path(traceback.__file__).resolve().parent
 
 def is_eager() -> bool:
     """Whether the user asked for programs that are not compiled."""
-    return bool(jax.config.jax_disable_jit)
+    return bool(jax.config.values["jax_disable_jit"])
 
 
 def finds_nans() -> bool:
     """Whether the user asked where NaNs are born."""
-    return bool(jax.config.jax_debug_nans)
+    return bool(jax.config.values["jax_debug_nans"])
 
 
 def check_precision() -> None:
     """Raises `InputError` in JAX's mode of 64 bits, for which nothing here is made."""
-    if jax.config.jax_enable_x64:
+    if jax.config.values["jax_enable_x64"]:
         raise InputError(
             "JAX_ENABLE_X64 is on, and algorithms here keep float32 and int32 from one "
             "iteration to the next, which that mode would turn into 64 bits; unset it "

@@ -260,12 +260,12 @@ def _fitted(text: str, letters: float) -> list[str]:
 
     def length(line: str) -> float:
         wide = sum(c in "WM@%" or east_asian_width(c) in "WF" for c in line)
-        return len(line) + 0.8 * wide
+        return len(line) + 0.85 * wide
 
     most = int(letters)
     while True:
         lines = textwrap.wrap(visible(text), most) or [""]
-        if most <= 8 or all(length(line) <= 1.08 * letters for line in lines):
+        if most <= 8 or all(length(line) <= 1.04 * letters for line in lines):
             return lines
         most = int(0.9 * most)
 

@@ -46,10 +46,9 @@ def _load(entries: list[EntryPoint]) -> Any:
         )
     try:
         return entry.load()
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # whatever another's module does when it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever another's module does when it is imported
         raise InputError(
             f"{entry.name!r} of the package {_source(entry)} cannot be loaded from "
             f"{entry.value} ({type(error).__name__}: {error}): repair, update or "

@@ -69,7 +69,7 @@ def _of_array(value: Any) -> float | None:
         or jnp.issubdtype(value.dtype, jnp.integer)
     ):
         return None
-    number = np.asarray(value)[()]
+    number: Any = np.asarray(value)[()]
     if number.dtype in _SHORTEST:
         return float(np.format_float_scientific(number))
     return float(number)

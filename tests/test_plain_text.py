@@ -2,6 +2,7 @@
 
 import io
 import sys
+import warnings
 
 import matplotlib
 import numpy as np
@@ -44,7 +45,7 @@ HOSTILE = [
     "",
 ]
 # A name becomes a folder, which leaves these.
-NAMES = ["dqn [slow]", "שלום", "漢字" * 20, "a" * 200, "[bold] x", "x [", "dqn @(1)"]
+NAMES = ["dqn [slow]", "שלום", "漢字" * 20, "a" * 200, "x [", "x [bold]y", "dqn @(1)"]
 
 
 def made(title: str, name: str = "one"):
@@ -93,12 +94,12 @@ def test_what_would_be_obeyed_is_seen_instead():
 @pytest.mark.parametrize("title", HOSTILE)
 def test_a_title_leaves_the_table_whole(title):
     out = printed(lambda console: print_summary(made(title), console=console), 800)
-    lines = out.splitlines()
-    assert f"{visible(title)}: final scores, greedy play".strip() in lines[0].strip()
-    heads = printed(lambda console: print_summary(made("x"), console=console), 800)
-    assert [line.rstrip() for line in lines[1:]] == [
-        line.rstrip() for line in heads.splitlines()[1:]
-    ]
+    known = printed(lambda console: print_summary(made("x"), console=console), 800)
+    body = known.partition("\n")[2]
+    assert out.endswith(body)
+    # A title is as wide as its table: a longer one has more lines.
+    shown = "".join(out.removesuffix(body).split())
+    assert shown == "".join(f"{visible(title)}: final scores, greedy play".split())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +117,8 @@ def test_a_title_is_whole_in_the_figures(title, tmp_path, monkeypatch):
 
     def keep(figure, stem):
         figures.append(figure)
-        figure.draw_without_rendering()
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            figure.draw_without_rendering()  # without glyphs for emoji
         return []
 
     monkeypatch.setattr(plotting_style, "save", keep)
@@ -130,7 +132,8 @@ def test_a_title_is_whole_in_the_figures(title, tmp_path, monkeypatch):
         assert flat in "".join(said.split())
         box, words = figure.bbox, figure.texts
         for text in words:
-            extent = text.get_window_extent()
+            with warnings.catch_warnings(action="ignore", category=UserWarning):
+                extent = text.get_window_extent()
             assert extent.x1 <= box.x1 + 1, text.get_text()
             assert extent.y1 <= box.y1 + 1, text.get_text()
 

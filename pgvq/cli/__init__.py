@@ -20,7 +20,7 @@ from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
 from pgvq import devices
 from pgvq.cli.faults import ended_by
-from pgvq.cli.usage import explained, repeated
+from pgvq.cli.usage import explained, overlooked
 from pgvq.files import one_line
 from pgvq.interrupts import INTERRUPTED
 from pgvq.plain_text import printable, visible
@@ -351,8 +351,8 @@ def _parsed(given: list[str]) -> Any:
         raise InputError(known or f"{UNREADABLE}; see pgvq --help") from None
     except (AssertionError, ValueError) as error:  # tyro's own, as for a wrong shell
         raise InputError(f"{UNREADABLE} ({one_line(error)}); see pgvq --help") from None
-    if twice := repeated(given, COMMANDS):
-        raise InputError(twice)
+    if lost := overlooked(given, COMMANDS):
+        raise InputError(lost)
     return command
 
 

@@ -117,8 +117,9 @@ def _run(text: str, where: str) -> types.ModuleType:
     sys.modules[module.__name__] = module
     # The text that runs, for tracebacks and digests of code: the file may change.
     linecache.cache[where] = (len(text), None, text.splitlines(keepends=True), where)
+    pressed = threading.Event()
     try:
-        with _ctrl_c() as pressed:
+        with _ctrl_c(pressed):
             exec(compile(text, where, "exec"), module.__dict__)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
@@ -137,14 +138,13 @@ def _run(text: str, where: str) -> types.ModuleType:
 
 
 @contextlib.contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """Whether a KeyboardInterrupt is the user's, or raised by the file itself."""
-    pressed = threading.Event()
+def _ctrl_c(pressed: threading.Event) -> Iterator[None]:
+    """Sets `pressed` where a KeyboardInterrupt is the user's, not the file's."""
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
     if not main or before is not signal.default_int_handler:
         pressed.set()
-        yield pressed
+        yield
         return
 
     def press(*_: Any) -> None:
@@ -153,7 +153,7 @@ def _ctrl_c() -> Iterator[threading.Event]:
 
     signal.signal(signal.SIGINT, press)
     try:
-        yield pressed
+        yield
     finally:
         if signal.getsignal(signal.SIGINT) is press:
             signal.signal(signal.SIGINT, before)

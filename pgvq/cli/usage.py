@@ -42,14 +42,24 @@ def explained(given: Sequence[str], commands: Mapping[str, type]) -> str:
     return next(_faults(name, words, commands), "")
 
 
-def repeated(given: Sequence[str], commands: Mapping[str, type]) -> str:
-    """The sentence for an option that is given twice, of which one would be lost."""
+def overlooked(given: Sequence[str], commands: Mapping[str, type]) -> str:
+    """The sentence for what could be read, but only by losing something.
+
+    That is an option given twice, and the word None, which would mean its default.
+    """
+    if not given or given[0] not in commands:
+        return ""
     name, *words = given
     options = {o.name: o for o in options_of(commands[name])}
     seen = set()
-    for option, _ in _options(words, options):
-        if option in seen and option in options and not options[option].several:
+    for option, value in _options(words, options):
+        known = options.get(option)
+        if known is None or known.several:
+            continue
+        if option in seen:
             return f"{option} is given twice; choose one"
+        if value == "None":
+            return f"{option} None is no value; leave it out to have its default"
         seen.add(option)
     return ""
 

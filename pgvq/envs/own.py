@@ -61,9 +61,10 @@ def _import(name: str, module_name: str) -> ModuleType:
         raise InputError(
             f"{name}: {module_name} imports {missing!r}, which is not there: install it"
         ) from error
+    except KeyboardInterrupt:
+        raise
     except (
-        Exception,
-        SystemExit,
+        BaseException
     ) as error:  # whatever the user's module does when it is imported
         raise InputError(
             f"{name}: {module_name} cannot be imported ({type(error).__name__}: "

@@ -112,9 +112,10 @@ def _construct(
         env = factory(**settings)
     except InputError:
         raise
+    except KeyboardInterrupt:
+        raise
     except (
-        Exception,
-        SystemExit,
+        BaseException
     ) as error:  # whatever a constructor does: downloads, for example
         said = f"{type(error).__name__}: {error}"
         if settings and isinstance(error, TypeError):

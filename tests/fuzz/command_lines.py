@@ -116,8 +116,8 @@ NOT_OPTIONS = ["--sed", "--seed", "--out-folder", "--set-it", "--nope", "-s", "-
                "--mode"]  # fmt: skip
 PLACES = ["nothing", "nothing.py", "a" * 300, "a" * 300 + ".py", "a/" * 3000 + "x.py",
           "", " ", ".", "..", "/", "/dev/null", "/proc/1/mem", "~nobody_at_all/x",
-          "\x00", "a\x00b.py", "\udc80.py", "[bold]x", "$HOME/x", "tiny.py/inside", "tiny",
-          "folder.py", "folder", "*", "-", "{}", "\x1b[31m", "a\nb", "CON",
+          "\x00", "a\x00b.py", "\udc80.py", "[bold]x", "$HOME/x", "tiny.py/inside",
+          "tiny", "folder.py", "folder", "*", "-", "{}", "\x1b[31m", "a\nb", "CON",
           "http://x.invalid/a.py", "🚀.py"]  # fmt: skip
 COMMANDS = ["run", "plot", "list", "new", "doctor", "watch"]
 NOT_COMMANDS = ["runn", "RUN", "train", "help", "tiny.py", "", " ", "-", "--",
