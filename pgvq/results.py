@@ -12,7 +12,9 @@
 `budget_agent_steps`, `variants` (each with `name`, `algorithm`, `family` and, complete
 as `pgvq.identity` describes it, `object`, `fields` and the digest of its own `code`),
 `environment`, `evaluation` (`points`, `games`, `modes`) and `score` (`label` and the
-`random`, `parity` and `perfect` scores, null where unknown). Seeds are not part of it:
+`random`, `parity` and `perfect` scores, null where unknown). Each variant has an
+`environment` and a `score` of its own; those at the top hold for all variants, or say
+that there are several. Seeds are not part of it:
 they are what the tables hold. Numbers that JSON lacks are null (NaN) and "inf".
 
 `sources` holds a digest of each module of the user's own that the variants depend on:
@@ -36,7 +38,7 @@ learning); `game`; its `score`; its `length` in agent steps; `truncated`, whethe
 met the step cap.
 
 `training.parquet`: `seed`, `agent_steps`, `updates`, `train_seconds` as above,
-`diverged` (the parameters are no longer finite), then the algorithm's own metrics as
+`diverged` (what is learnt is no longer finite), then the algorithm's own metrics as
 float columns, NaN where not yet known.
 
 Every file is written beside its place and then moved there: a killed writer leaves no

@@ -11,6 +11,7 @@ from rich.console import Console
 from synthetic_results import description, evaluations, training
 
 from pgvq import DQN, PPO, Experiment, make, plotting
+from pgvq.cli.overrides import override
 from pgvq.differences import completed, differences
 from pgvq.envs import Pong
 from pgvq.plotting_style import environment, reference_scores
@@ -170,6 +171,9 @@ def test_the_cap_is_half_an_hour_of_frames_whatever_the_frame_skip():
         assert experiment.describe()["evaluation"]["max_game_steps"] == cap
     assert Pong(max_agent_steps=9).default_params.max_steps_in_episode == 9
     assert game_steps(DQN(env=CATCH)) == 27_000
+    experiment = Experiment(name="a", algorithms=[DQN()], steps=1e5)
+    (changed,) = override(experiment, ["*.env.max_agent_steps=50"]).variants.values()
+    assert changed.env.cap == 50
     fixed = Experiment(name="a", algorithms=[DQN()], steps=1e5, max_game_steps=7)
     assert fixed.game_steps(DQN(env=Pong(frame_skip=1))) == 7
 

@@ -152,7 +152,8 @@ def q_credit(
 def over_time(algorithm: Any, state: TrainState, batch: Transition) -> Any:
     """`values_of` a rollout's observations `[T, N, *O]`, with axes `[T, N]`."""
     shape = batch.reward.shape
-    obs = algorithm.encode(batch.obs)
+    encode = getattr(algorithm, "encode", lambda obs: obs)  # not all have it
+    obs = encode(batch.obs)
     flat = obs.reshape(-1, *obs.shape[2:])
     known = values_of(algorithm, state.learner, flat)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), known)

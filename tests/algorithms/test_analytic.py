@@ -187,7 +187,9 @@ def test_its_settings_and_its_environments_can_be_set():
 
 def test_who_chooses_and_who_moves_need_environments_for_it():
     """Whatever an algorithm checks itself, an experiment checks as well."""
-    with pytest.raises(InputError, match="this algorithm chooses among discrete"):
+    with pytest.raises(
+        InputError, match="this algorithm chooses one of several discrete"
+    ):
         check_actions("it", ActorCritic(env=SmoothPong()))
 
     class Mover(ActorCritic, kw_only=True):
