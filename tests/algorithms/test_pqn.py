@@ -135,12 +135,13 @@ def test_layers_are_normalised_unless_told_otherwise():
 
 
 def test_metrics_say_what_the_schedules_do():
-    """After one iteration of 32 of 320 agent steps, half of which explore."""
+    """In the second iteration of ten of 32 agent steps, half of which explore."""
     algorithm = linear(
         budget=320.0, exploration_fraction=0.5, epsilon_start=1.0, epsilon_end=0.0
     )
     batch = random_rollout(0)
     learner = algorithm.init_learner(jax.random.key(0), batch.obs[0, 0])
+    learner = learner._replace(agent_steps=jnp.int32(32))
     _, metrics = jax.jit(algorithm.update)(learner, batch, jax.random.key(1))
     np.testing.assert_allclose(metrics["epsilon"], 1 - 32 / 160, rtol=1e-6)
 

@@ -149,7 +149,7 @@ def learnt(share, tune):
         experience=(),
         agent_steps=jnp.int32(0),
     )
-    return before, update(algorithm, before, minibatch())[0]
+    return before, update(algorithm, before, minibatch(), jax.random.key(0))[0]
 
 
 @pytest.mark.parametrize(
