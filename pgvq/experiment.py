@@ -29,6 +29,8 @@ from pgvq.naming import algorithm_name
 from pgvq.paths import in_short
 from pgvq.places import folder_name_problem
 from pgvq.programs import Programs
+from pgvq.results_format import MOST_OF_TITLE
+from pgvq.schema import text
 from pgvq.score_meaning import (
     common_environment,
     common_score,
@@ -61,8 +63,8 @@ class Experiment:
     def __post_init__(self) -> None:
         if fault := folder_name_problem(self.name):
             raise InputError(f"name={self.name!r:.60} cannot be a folder; {fault}")
-        if not isinstance(self.title, str):
-            raise InputError(f"title={self.title!r} must be a text")
+        if wrong := text(MOST_OF_TITLE)(self.title, "title"):
+            raise InputError(f"{wrong}; give another title")
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
             if field == "max_game_steps" and self.max_game_steps is None:
                 continue

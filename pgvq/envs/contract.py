@@ -22,6 +22,7 @@ from pgvq.envs.memo import once_per_environment
 from pgvq.envs.spaces import kind_of, space_of, written
 from pgvq.envs.trying import check_played, check_shown
 from pgvq.files import one_line
+from pgvq.scalars import shown
 from pgvq.types import InputError, PyTree
 
 MEMBERS = ("reset", "step", "default_params", "action_space", "observation_space")
@@ -65,9 +66,9 @@ def check_environment(
     odd = [leaf for leaf in leaves if not _is_number(leaf)]
     if strict and odd:
         raise InputError(
-            f"{type(env).__name__} does not take env_params={env_params!r}, where "
-            f"{odd[0]!r} is not a number; give parameters such as make() returns, or "
-            "None for its default"
+            f"{type(env).__name__} does not take env_params={shown(env_params)}, "
+            f"where {shown(odd[0])} is not a number; give parameters such as make() "
+            "returns, or None for its default"
         )
     if strict:
         _check_params(env, env_params)
