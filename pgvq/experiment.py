@@ -29,6 +29,7 @@ from pgvq.naming import algorithm_name
 from pgvq.paths import in_short
 from pgvq.places import folder_name_problem
 from pgvq.programs import Programs
+from pgvq.scalars import shown
 from pgvq.score_meaning import (
     common_environment,
     common_score,
@@ -60,9 +61,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if fault := folder_name_problem(self.name):
-            raise InputError(f"name={self.name!r:.60} cannot be a folder; {fault}")
+            raise InputError(f"name={shown(self.name, 60)} cannot be a folder; {fault}")
         if not isinstance(self.title, str):
-            raise InputError(f"title={self.title!r} must be a text")
+            raise InputError(f"title={shown(self.title)} must be a text")
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
             if field == "max_game_steps" and self.max_game_steps is None:
                 continue
@@ -203,7 +204,7 @@ def _checked_steps(steps: Any) -> int | float:
             f"steps={in_short(steps)} must be a number of agent steps between 1 and "
             f"{MAX_STEPS} (counters are int32)"
             if real
-            else f"steps={steps!r} must be a number of agent steps, such as 2e6"
+            else f"steps={shown(steps)} must be a number of agent steps, such as 2e6"
         )
     return number
 
@@ -244,7 +245,7 @@ def named(algorithms: Any) -> dict[str, Algorithm]:
     for name, _ in pairs:
         if fault := folder_name_problem(name):
             raise InputError(
-                f"the variant name {name!r:.60} cannot be a folder; {fault}"
+                f"the variant name {shown(name, 60)} cannot be a folder; {fault}"
             )
         if name.lower() in seen:
             raise InputError(
@@ -261,7 +262,7 @@ def _named_part(part: Any) -> Mapping[str, Algorithm]:
         return part
     if isinstance(part, str):
         raise InputError(
-            f"algorithms holds the text {part!r:.60} where an algorithm should be; "
+            f"algorithms holds the text {shown(part, 60)} where an algorithm should be; "
             "give algorithms such as DQN(), and what sweep returns without a star: "
             "algorithms=[sweep(...)]"
         )
@@ -296,7 +297,7 @@ def check_algorithm(name: str, algorithm: Any) -> None:
         number = isinstance(value, int | float | np.number) and math.isfinite(value)
         if is_sweepable(field) and not number:
             raise InputError(
-                f"{name}: {field.name}={value!r} is not a finite number; give one"
+                f"{name}: {field.name}={shown(value)} is not a finite number; give one"
             )
         if not field.metadata.get("pytree_node", True):
             _check_hashable(f"{name}: {field.name}", value)

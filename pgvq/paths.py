@@ -17,6 +17,7 @@ from flax import linen as nn
 
 from pgvq.bounds import plain_number
 from pgvq.identity import brief, describe
+from pgvq.scalars import shown
 from pgvq.types import InputError
 
 Changes = dict[str, Any]  # field to value, or to the changes of what it holds
@@ -152,7 +153,10 @@ def _names(known: Mapping[str, Any]) -> str:
 def in_short(value: Any) -> str:
     """A few words for a value, without line breaks and addresses, for errors."""
     if type(value).__repr__ is not object.__repr__:
-        text = repr(value)
+        try:
+            text = repr(value)
+        except Exception:  # whatever a user's own `__repr__` raises
+            return shown(value)
         if len(text) <= 60 and "\n" not in text and " at 0x" not in text:
             return text
     try:

@@ -31,6 +31,7 @@ from pgvq.locations import as_path
 from pgvq.locking import locked
 from pgvq.progress import Reporter
 from pgvq.results import Results
+from pgvq.results_format import MODES
 from pgvq.types import InputError
 
 MAX_LANES = 256  # per program; more would only cost memory
@@ -281,11 +282,15 @@ class Run:
         return all(self._has_rows(name, seed, behind) for name, seed in batch.lanes)
 
     def _has_rows(self, name: str, seed: int, marks: list[int]) -> bool:
-        """Whether every table has rows of a seed at all these agent steps."""
-        return all(
-            set(marks) <= set(table.loc[table.seed == seed, "agent_steps"])
-            for table in self.tables[name].values()
-        )
+        """Whether every table has all rows of a seed at these agent steps."""
+        evaluation = self.description["evaluation"]
+        games = self.experiment.games * len(evaluation.get("modes", MODES))
+        for table_name, table in self.tables[name].items():
+            rows = table.loc[table.seed == seed, "agent_steps"].value_counts()
+            wanted = games if table_name == "evaluations" else 1
+            if any(rows.get(mark, 0) != wanted for mark in marks):
+                return False
+        return True
 
     def record(
         self,

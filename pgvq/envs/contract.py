@@ -22,6 +22,7 @@ from pgvq.envs.memo import once_per_environment
 from pgvq.envs.spaces import kind_of, space_of, written
 from pgvq.envs.trying import check_played, check_shown
 from pgvq.files import one_line
+from pgvq.scalars import shown
 from pgvq.types import InputError, PyTree
 
 MEMBERS = ("reset", "step", "default_params", "action_space", "observation_space")
@@ -65,8 +66,8 @@ def check_environment(
     odd = [leaf for leaf in leaves if not _is_number(leaf)]
     if strict and odd:
         raise InputError(
-            f"{type(env).__name__} does not take env_params={env_params!r}, where "
-            f"{odd[0]!r} is not a number; give parameters such as make() returns, or "
+            f"{type(env).__name__} does not take env_params={shown(env_params)}, "
+            f"where {shown(odd[0])} is not a number; give parameters such as make() returns, or "
             "None for its default"
         )
     if strict:
@@ -90,7 +91,9 @@ def check_type(env: Any) -> None:
     if is_environment(env):
         return
     if isinstance(env, str):
-        raise InputError(f"env={env!r} is a name and no environment; {_by_name(env)}")
+        raise InputError(
+            f"env={shown(env)} is a name and no environment; {_by_name(env)}"
+        )
     if isinstance(env, type):
         raise InputError(
             f"env={env.__name__} is a class and no environment; make one of it: "
@@ -127,7 +130,7 @@ def check_num_actions(who: str, env: Any, params: Any) -> None:
     number = _asked(who, "num_actions", lambda: env.num_actions)
     if isinstance(number, bool) or not isinstance(number, int | np.integer):
         raise InputError(
-            f"{who}: num_actions={number!r} is not a whole number; write it as a "
+            f"{who}: num_actions={shown(number)} is not a whole number; write it as a "
             f"property that returns {space.n}"
         )
     if number != space.n:
@@ -414,7 +417,7 @@ def _has_tests(env: Any) -> bool:
 def _by_name(given: str) -> str:
     """Advice for a name that was given in the place of an environment."""
     if ":" in given:
-        return f"make it: make({given!r})[0]"
+        return f"make it: make({shown(given)})[0]"
     known = registration.registered_envs
     same = [name for name in known if name.lower().startswith(given.lower())]
     # Of several that begin so, this package's own stands last among gymnax's.

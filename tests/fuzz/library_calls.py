@@ -68,7 +68,7 @@ def values() -> list[Any]:
         None, True, False, 0, 1, -1, 2, 7, 10**6, 2**31, 2**63, 10**30, 10**400, -(10**9),
         0.0, -0.0, 0.5, 1.5, -1e-300, 1e300, math.nan, math.inf, -math.inf, 1j,
         "", "x", "5", "\0", "\x1b[31m", "a\nb", "x" * 100_000, b"x", "pong", "game",
-        [], [1], [None], [1, 2], (), (8,), (0,), (-1,), (2.5,), ("x",), (10**9,), (8,) * 99,
+        [], [1], [None], [1, 2], (), (8,), (0,), (-1,), (2.5,), ("x",), (10**9,), (8,) * 9,
         {}, {"x": 1}, {1}, {1: 2}, range(3), iter([1]), slice(1),
         object(), object, Empty(), Empty, Unfriendly(), lambda: 1, len, print, math,
         NotImplemented, ..., Exception("x"), types.SimpleNamespace(),
@@ -77,7 +77,7 @@ def values() -> list[Any]:
         np.array([1.0, 2.0]), np.array("x"), np.array(None), np.zeros((2, 2)),
         np.datetime64("2020"), np.ma.masked, jnp.float32(0.5), jnp.arange(3), jnp.array(1j),
         jax.random.key(0), jax.ShapeDtypeStruct((2,), jnp.float32),
-        Pong(), Pong, MLP, MLP((8,)), nn.Dense(3), nn.Dense, nn.relu, nn.Module(),
+        Pong(), Pong, MLP, MLP((8,)), nn.Dense(3), nn.Dense, nn.relu,
         Path("x"), pgvq.DQN, pgvq, Numbered(),
     ]  # fmt: skip
 
@@ -110,7 +110,8 @@ def constructors(draw: random.Random) -> Iterator[Call]:
         yield from _names(f"algorithm {name}", cls)
     for cls in ENVIRONMENTS:
         names = [f.name for f in dataclasses.fields(cls)] if isinstance(cls, type) else [
-            "key", "num_states", "num_actions"]  # fmt: skip
+            "seed", "num_states", "num_actions", "branches", "termination",
+            "max_agent_steps"]  # fmt: skip
         for name in names:
             for value in values():
                 yield named(f"environment {cls.__name__}", name, value,
@@ -152,7 +153,7 @@ def torsos(draw: random.Random) -> Iterator[Call]:
     """Networks of wrong fields, each given to an algorithm that is about to train."""
     for cls in [*NETWORKS, networks.QNetwork, networks.ActorCritic]:
         for field in dataclasses.fields(cls):
-            if field.name in ("parent",):
+            if field.name in ("parent", "name"):
                 continue
             for value in draw.sample(values(), 14):
                 yield named(f"network {cls.__name__}", field.name, value,
@@ -160,7 +161,8 @@ def torsos(draw: random.Random) -> Iterator[Call]:
 
 
 def _torso(cls: Any, change: dict[str, Any]) -> Any:
-    dqn = tiny.tiny("dqn", torso=cls(**change))
+    given = {"torso": MLP((8,)), "num_actions": 2} if cls not in NETWORKS else {}
+    dqn = tiny.tiny("dqn", torso=cls(**(given | change)))
     return pgvq.run(_experiment(algorithms=[dqn]))
 
 
@@ -237,7 +239,12 @@ def acts(draw: random.Random) -> Iterator[Call]:
         state = jax.jit(algorithm.init)(jax.random.key(0))
         given: list[Any] = [*draw.sample(values(), 30)]
         given += [jnp.ones(s, d) for s in shapes for d in draw.sample(dtypes, 2)]
-        given += [np.full((4, 2), math.nan), np.full((4, 2), "x"), [[1, 2]], [[1], [2, 3]]]
+        given += [
+            np.full((4, 2), math.nan),
+            np.full((4, 2), "x"),
+            [[1, 2]],
+            [[1], [2, 3]],
+        ]
         for obs in given:
             yield named(f"act of {name}", "obs", obs,
                         functools.partial(_act, algorithm, state, obs))  # fmt: skip

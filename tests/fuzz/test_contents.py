@@ -30,10 +30,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compile_once")]
 OF_EACH = 60  # contents of every file
 JSON_FILES = {  # by the folder that is damaged
     "finished": ["experiment.json", "dqn/provenance.json"],
-    "stopped": ["experiment.json", "checkpoints/*/lanes.json", "checkpoints/*/*/note.json"],
+    "stopped": [
+        "experiment.json",
+        "checkpoints/*/lanes.json",
+        "checkpoints/*/*/note.json",
+    ],
 }
 TABLES = ["evaluations", "training"]
-STUDY = '''
+STUDY = """
 import pandas as pd
 from pgvq.study import Claim, Finding, Study
 
@@ -52,7 +56,7 @@ def draw(finding, folder):
 TEXT = "It is <<answer:+.1f>>.\\n\\n<<table:tosses>>\\n\\n<<expectations>>\\n"
 claim = Claim(name="one", title="One", measure=measure, draw=draw, text=TEXT)
 study = Study(name="small", title="Why?", claims=[claim])
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +131,9 @@ def contradiction(found: pd.DataFrame, said: pa.Table, name: str) -> str:
     for row, values in zip(rows, found.to_dict("records"), strict=True):
         for column, value in row.items():
             if not same(values[column], value):
-                return f"{column} is {value!r} in the file, and read as {values[column]!r}"
+                return (
+                    f"{column} is {value!r} in the file, and read as {values[column]!r}"
+                )
     return ""
 
 
@@ -283,7 +289,9 @@ def test_findings_of_a_study_are_read_as_they_are_or_refused(place, capsys):
         if found is not None:
             said = json.loads(data)["numbers"]
             told = {n: None if math.isnan(x) else x for n, x in found.numbers.items()}
-            if told != {n: float(x) if isinstance(x, str) else x for n, x in said.items()}:
+            if told != {
+                n: float(x) if isinstance(x, str) else x for n, x in said.items()
+            }:
                 wrong = "other numbers than the file's"
         if not wrong:
             status, wrong = commanded(["plot", "small.py"], capsys)

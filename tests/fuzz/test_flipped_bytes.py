@@ -60,7 +60,11 @@ def places(folder: Path, draw: random.Random) -> list[tuple[Path, int, int]]:
     chosen += draw.choices(read, [p.stat().st_size for p in read], k=OF_ALL)
     chosen += [path for path in files if path.suffix in PICTURES for _ in range(3)]
     return [
-        (path.relative_to(folder), draw.randrange(path.stat().st_size), draw.randrange(8))
+        (
+            path.relative_to(folder),
+            draw.randrange(path.stat().st_size),
+            draw.randrange(8),
+        )
         for path in chosen
     ]
 

@@ -1,6 +1,6 @@
 """Whatever the library is called with: it works, or one sentence; no other error.
 
-    pytest -m slow tests/fuzz/test_library_calls.py -n 0 -s
+pytest -m slow tests/fuzz/test_library_calls.py -n 0 -s
 """
 
 import pytest
