@@ -4,6 +4,7 @@ import collections
 import contextlib
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 
 from pgvq.cli import main
@@ -42,7 +43,9 @@ def called(function: Callable[[], object]) -> tuple[object, str, str]:
     Of the three, those that do not apply are None, "" and "".
     """
     try:
-        with bounded():
+        with bounded(), warnings.catch_warnings():
+            # What will be an error in a later version of JAX is none yet.
+            warnings.simplefilter("ignore", DeprecationWarning)
             return function(), "", ""
     except InputError as error:
         said = str(error)

@@ -137,9 +137,25 @@ def contradiction(found: pd.DataFrame, said: pa.Table, name: str) -> str:
     return ""
 
 
-def of_seeds(table: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    table = table.drop(columns=cli_fixtures.UNTIMED)
-    return {s: part.reset_index(drop=True) for s, part in table.groupby("seed")}
+def plotted(found) -> bool:
+    """Whether there is something to draw: scores of one mode and their beginning."""
+    return len(found.evaluations) > 0 and "greedy" in set(found.evaluations["mode"])
+
+
+def by_key(table: pd.DataFrame, name: str) -> dict[tuple, dict]:
+    """The rows of a table, without what differs in two equal runs."""
+    rows = table.drop(columns=cli_fixtures.UNTIMED).iloc[:, 3:].to_dict("records")
+    return {tuple(row[key] for key in _ROW_KEYS[name]): row for row in rows}
+
+
+def alike(one: dict, other: dict) -> bool:
+    """Whether two rows agree; a metric that one of them lacks is not known there."""
+    return all(
+        one[name] == other.get(name)
+        or (one[name] != one[name] and name not in other)
+        or (one[name] != one[name] and other[name] != other[name])
+        for name in one
+    )
 
 
 def ended_otherwise(ended, finished, held) -> str:
@@ -148,17 +164,14 @@ def ended_otherwise(ended, finished, held) -> str:
     `held`: what was read before it went on; None if that was refused.
     """
     for name in TABLES:
-        there = of_seeds(getattr(ended, name))
-        right = of_seeds(getattr(finished, name))
-        before = of_seeds(getattr(held, name)) if held is not None else {}
-        if not right.keys() <= there.keys() <= right.keys() | before.keys():
-            return f"{name} has the seeds {sorted(there)}"
-        for seed, part in there.items():
-            known = [side[seed] for side in (right, before) if seed in side]
-            if not any(part.equals(one) for one in known):
-                return f"{name} of seed {seed} is neither as held nor as computed"
-            if seed in right and len(part) < len(right[seed]):
-                return f"{name} of seed {seed} lacks rows, and that is not said"
+        there, right = (by_key(getattr(x, name), name) for x in (ended, finished))
+        before = {} if held is None else by_key(getattr(held, name), name)
+        if lacking := right.keys() - there.keys():
+            return f"{name} lacks {len(lacking)} rows, and that is not said"
+        for key, row in there.items():
+            known = [side[key] for side in (right, before) if key in side]
+            if not any(alike(row, one) for one in known):
+                return f"{name} {key} is neither as held nor as computed"
     return ""
 
 
@@ -170,7 +183,8 @@ def tried(folder: Path, finished, check, capsys) -> tuple[bool, str]:
     if wrong:
         return bool(line), f"load: {wrong}"
     status, wrong = commanded(["plot", str(folder)], capsys)
-    if not wrong and bool(line) != (status == 2):
+    drawable = found is not None and plotted(found)
+    if not wrong and (status == 2 if drawable else status == 0 and line):
         wrong = f"status {status}, and load said {line!r}"
     if wrong:
         return bool(line), f"plot: {wrong}"
@@ -203,7 +217,8 @@ def test_json_is_read_as_it_is_or_refused(whole, place, capsys):
                 refused, wrong = tried(folder, finished, check, capsys)
                 figures.add(f"{name} {path.name}", f"{data[:90]}", refused, wrong)
                 shutil.rmtree(folder)
-    figures.check(300)
+    with capsys.disabled():
+        figures.check(300)
 
 
 def unsealed(text: str) -> str:
@@ -225,7 +240,7 @@ def told_otherwise(found, right, path: Path, data: bytes) -> str:
     elif found.description != right.description:
         return "another description"
     if path.name == "provenance.json":
-        said = json.loads(unsealed(data.decode()))
+        said = json.loads(unsealed(data.decode("utf-8-sig")))
         if found.sessions != {"dqn": said}:
             return "other sessions than the file's"
     names = [variant["name"] for variant in found.description["variants"]]
@@ -262,7 +277,8 @@ def test_tables_are_read_as_they_are_or_refused(whole, place, capsys):
                 refused, fault = tried(folder, finished, check, capsys)
                 figures.add(f"{name} {table}", case, refused, fault)
                 shutil.rmtree(folder)
-    figures.check(150)
+    with capsys.disabled():
+        figures.check(150)
 
 
 def written(table: pa.Table, path: Path, options) -> bool:
@@ -300,7 +316,8 @@ def test_findings_of_a_study_are_read_as_they_are_or_refused(place, capsys):
         figures.add(study.NUMBERS, f"{data[:90]}", bool(line), wrong)
     (folder / study.NUMBERS).write_text(right)
     assert_same_finding(folder)
-    figures.check(100)
+    with capsys.disabled():
+        figures.check(100)
 
 
 def assert_same_finding(folder: Path) -> None:

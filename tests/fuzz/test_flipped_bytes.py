@@ -7,22 +7,27 @@ is read from either is what was written, or one line; a run that goes on ends wi
 tables of one that nobody stopped, or with one line.
 """
 
+import contextlib
 import random
 import shutil
 from pathlib import Path
 
 import cli_fixtures
+import jax
+import numpy as np
 import pandas as pd
 import pytest
 from cli_fixtures import Calls, assert_equal
 from fuzz.bounds import Figures, called
 
 from pgvq import batch_run, load, run, trust
+from pgvq.checkpoints import saved_batches
 from pgvq.runner import Interrupted
+from pgvq.training import Lanes
 
 pytestmark = pytest.mark.slow
 
-OF_EACH = 16  # flips in every file that is read, however small
+OF_EACH = 14  # flips in every file that is read, however small
 OF_ALL = 60  # and in all of them together, by their size
 PICTURES = (".png", ".svg", ".csv")  # written for people, and never read
 
@@ -42,10 +47,8 @@ def folders(tmp_path_factory):
         patch.setattr(batch_run, "CHUNK_SECONDS", 0.0)
         patch.setattr(batch_run, "CHECKPOINT_SECONDS", 0.0)
         run(experiment, root / "finished", source=source)
-        try:
+        with contextlib.suppress(Interrupted, KeyboardInterrupt):
             run(experiment, root / "stopped", Calls(stop), source=source)
-        except (Interrupted, KeyboardInterrupt):
-            pass
     (root / "finished" / "learning_curves.png").write_bytes(bytes(range(256)) * 4)
     assert list((root / "stopped" / "checkpoints").glob("*/[1-5]/note.json"))
     assert not list((root / "stopped" / "checkpoints").glob("*/6"))
@@ -69,12 +72,15 @@ def places(folder: Path, draw: random.Random) -> list[tuple[Path, int, int]]:
     ]
 
 
-def known(description):
-    """A description without names that mean nothing to pgvq, as the damaged one's.
-
-    A seal under another name seals nothing, but is none either: all is as written.
-    """
-    return {k: v for k, v in description.items() if not k.startswith("~")}
+def checkpoint(folder: Path):
+    """Arrays and position of the newest checkpoint, as `pgvq watch` reads it."""
+    experiment = cli_fixtures.tiny()
+    [batch] = saved_batches(folder)
+    lanes = experiment.batches(batch.lanes)[0]
+    algorithm = lanes[0].algorithm
+    like = Lanes(lanes, experiment.games, experiment.game_steps(algorithm))
+    tree, position = batch.restore(like.host_shapes())
+    return [np.asarray(x).tobytes() for x in jax.tree.leaves(tree)], position
 
 
 def differences(found, whole) -> str:
@@ -99,8 +105,14 @@ def differences(found, whole) -> str:
     return ""
 
 
-def outcome(folder: Path, whole, finished) -> tuple[bool, str]:
-    """Whether a damaged folder got a line, and what is wrong."""
+def outcome(folder: Path, path: Path, whole, saved, finished) -> tuple[bool, str]:
+    """Whether a folder with a damaged file got a line, and what is wrong."""
+    if "checkpoints" in path.parts:
+        found, line, wrong = called(lambda: checkpoint(folder))
+        if not line and found != saved:
+            wrong = wrong or "another checkpoint"
+        if wrong or folder.name == "finished":  # which needs none to go on
+            return bool(line), wrong
     found, line, wrong = called(lambda: load(folder))
     refused = bool(line)
     if found is not None:
@@ -122,13 +134,13 @@ def test_a_flipped_bit_is_a_line_or_does_no_harm(folders, tmp_path):
     figures = Figures("flipped bits")
     finished = load(folders / "finished")
     for name in ("finished", "stopped"):
-        whole = load(folders / name)
+        whole, saved = load(folders / name), checkpoint(folders / name)
         for path, offset, bit in places(folders / name, random.Random(name)):
-            folder = shutil.copytree(folders / name, tmp_path / "damaged")
+            folder = shutil.copytree(folders / name, tmp_path / name)
             data = bytearray((folder / path).read_bytes())
             data[offset] ^= 1 << bit
             (folder / path).write_bytes(data)
-            refused, wrong = outcome(folder, whole, finished)
+            refused, wrong = outcome(folder, path, whole, saved, finished)
             kind = path.name if path.suffix else "checkpoint data"
             case = f"{name}/{path}, byte {offset}, bit {bit}"
             figures.add(f"{name} {kind}", case, refused, wrong)

@@ -12,10 +12,24 @@ from pgvq import batch_run
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("light_compilation")]
 
 
+class Begins(Exception):
+    """A run is about to compile its first program: all is checked by then."""
+
+
 @pytest.fixture
 def nothing_is_trained(monkeypatch):
-    """Runs end where they would begin to compile: all is checked by then."""
-    monkeypatch.setattr(batch_run.BatchRun, "finish", lambda self: None)
+    def begin(self):
+        raise Begins
+
+    monkeypatch.setattr(batch_run.BatchRun, "finish", begin)
+
+
+def tried(function):
+    """What a call returns; None where it would begin to train."""
+    try:
+        return function()
+    except Begins:
+        return None
 
 
 @pytest.mark.usefixtures("nothing_is_trained")
@@ -23,6 +37,6 @@ def test_every_call_works_or_gets_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     figures = Figures("library calls")
     for call in calls():
-        _, line, wrong = called(call.function)
+        _, line, wrong = called(lambda function=call.function: tried(function))
         figures.add(call.kind, call.said, bool(line), wrong)
     figures.check(200)
