@@ -269,8 +269,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         figures = (
-            f"{row[name]:.3f}"
-            for name in ("now", "now_error", "before", "before_error")
+            f"{row[name]:.3f} | {row[f'{name}_error']:.1g}"
+            for name in ("now", "before")
         )
         lines.append(f"| {row['environment']} | {' | '.join(figures)} |")
     return "\n".join(lines)

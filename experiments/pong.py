@@ -10,7 +10,7 @@ experiment = Experiment(
     title="Policy gradients or Q-learning? Atari Pong, learnt from state features",
     algorithms=[REINFORCE(), ActorCritic(), DQN()],
     steps=3e6,
-    seeds=5,
+    seeds=10,
     evaluations=10,
     games=6,
 )

@@ -82,7 +82,7 @@ def credit_strips(
         _mark(below, events)
         shown = np.linspace(0, len(steps) - 1, min(pictures, len(steps)))
         places = shown.round().astype(int)
-        _draw_frames(figure, head, below[0], frames, steps, places)
+        _draw_frames(figure, below[0], frames, steps, places)
         style.headings(figure, question, what)
         style.write_caption(figure, words)
         return style.save(figure, stem)
@@ -172,19 +172,15 @@ def _mark(below: Sequence[Axes], events: Mapping[str, int]) -> None:
 
 def _draw_frames(
     figure: Figure,
-    head: float,
     strip: Axes,
     frames: Sequence[np.ndarray],
     steps: np.ndarray,
     shown: np.ndarray,
 ) -> None:
-    """The pictures side by side, each tied to its step on the uppermost strip.
-
-    `head`: inches above them.
-    """
+    """The pictures side by side, each tied to its step on the uppermost strip."""
     width, height = figure.get_size_inches()
     room = (_WIDTH - _LEFT - _RIGHT) / len(shown)
-    low = height - head - _FRAMES
+    low = strip.get_position().y0 * height + _STRIP + _GAP
     for place, index in enumerate(shown):
         box = (_LEFT + room * (place + 0.03), low, 0.94 * room, _FRAMES)
         axes = figure.add_axes(

@@ -44,8 +44,19 @@ met the step cap.
 `diverged` (what is learnt is no longer finite), then the algorithm's own metrics as
 float columns, NaN where not yet known.
 
-Every file is written beside its place and then moved there: a killed writer leaves no
-half file under a real name. Errors are `InputError`, one line with the remedy.
+`source` is what `pgvq run` was given: the `text` of the experiment's file, the options'
+`changes` and `set`. Only `pgvq watch` executes it; loading and plotting execute nothing
+of a folder. `origin` in it is this user's signature, made when the folder is made
+(`pgvq.trust`): where it is missing, or `source` was changed, `watch` asks for --trust.
+
+A lane is done when its tables are complete and its last checkpoint is there. Where the
+whole folder of its batch, or `checkpoints`, was deleted, the tables are enough.
+
+Every file is written atomically (a temporary file, then a rename); what killed
+processes leave is removed at the next start. Nothing is written through a link that
+leads out of the folder. Whatever is read is checked first (`pgvq.results_format`,
+`pgvq.schema`): values are never converted unless that loses nothing, and names that no
+version knows are ignored in JSON. Errors are `InputError`, one line with the remedy.
 """
 
 import difflib

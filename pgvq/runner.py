@@ -229,7 +229,7 @@ class Run:
         self.description = held if self.is_complete else held | self.description
         for name, tables in self.tables.items():
             for table in tables:
-                tables[table] = results.read_table(folder, name, table)
+                tables[table] = results.read_table(folder, name, table, held)
 
     def _say_what_is_uncertain(self, missing: int) -> None:
         """Of a folder that goes on without a digest, and of variants that are one."""

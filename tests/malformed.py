@@ -75,17 +75,19 @@ def absurd_values(value, path=()):
             yield json.dumps(replaced(value, place, new))
 
 
+def _with_more(text, part):
+    """A JSON list or object with one more part."""
+    inside, end = text.rstrip()[:-1], text.rstrip()[-1]
+    return inside + (f', "z": {part}' if end == "}" else f", {part}") + end
+
+
 def spelled(text):
     """Texts that are wrong as JSON, made of right ones."""
     return {
         "deep": DEEP,
         "deep within": text.replace('"x = 1"', DEEP).replace('"dqn"', DEEP, 1),
         "deep objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
-        "rather deep": text[: text.rindex("}")]
-        + ', "z": '
-        + "[" * 900
-        + "]" * 900
-        + "}",
+        "rather deep": _with_more(text, "[" * 900 + "]" * 900),
         "infinite": text.replace("21.0", "1e999").replace("10.0", "1e999"),
         "NaN": text.replace("0.0", "NaN").replace("10.0", "NaN"),
         "Infinity": text.replace("21.0", "Infinity").replace("10.0", "-Infinity"),

@@ -141,7 +141,7 @@ import os, sys
 from pgvq.cli import main, new, plot, run, studying, watching
 os.chdir(sys.argv[1])
 main(["plot", "nothing"])  # whatever is imported on the way
-main(["new", "mine.py"])
+main(["new", "my_first.py"])
 print("now")
 os.setgroups([])
 os.seteuid(12345)  # what root may do depends on no permissions
@@ -180,7 +180,8 @@ def test_folders_that_one_may_not_enter():
     lines = done.stderr.splitlines()  # one of the folder that is not there
     assert len(lines) == 8
     assert all(line.startswith("pgvq: error: ") for line in lines)
-    assert sum("Permission denied" in line for line in lines) == 7
+    denied = [line for line in lines if "Permission denied" in line]
+    assert len(denied) == 7, lines
 
 
 def test_an_error_of_the_system_that_nobody_foresaw_is_one_line(

@@ -1,5 +1,6 @@
 """Whatever a results folder holds: one line, or the same numbers; never a traceback."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_fixtures import ROOT, environment
 
-from pgvq import results
+from pgvq import checkpoints, results, study
 from pgvq.exact import exact
 from pgvq.files import read_json, write_json
 from pgvq.types import InputError
@@ -316,3 +317,86 @@ def test_loading_and_plotting_execute_nothing(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (folder / "learning_curves.png").exists()
     assert not list(tmp_path.rglob("POISON"))
+
+
+# --- studies and checkpoints
+
+
+RECORD = {
+    "numbers": {"a": 1.5, "unknown": None, "large": "inf"},
+    "expectations": {"It is so.": True},
+    "tables": ["rows"],
+    "seconds": 2.0,
+    "made_by": {"packages": {}},
+}
+
+
+def finding(folder, record):
+    folder.mkdir(exist_ok=True)
+    (folder / "rows.csv").write_text("x,y\n1,2\n")
+    (folder / "numbers.json").write_text(record)
+    return folder
+
+
+def one_line_or(action):
+    """What an action returns, or None after the one line of an error."""
+    try:
+        return action()
+    except InputError as error:
+        line = str(error)
+    assert "\n" not in line
+    assert len(line) < 1500
+    return None
+
+
+def test_a_finding_of_wrong_types_is_one_line(tmp_path):
+    texts = [*malformed.absurd_values(RECORD)]
+    texts += malformed.spelled(json.dumps(RECORD)).values()
+    right = study.found(finding(tmp_path / "right", json.dumps(RECORD)))
+    assert right.numbers["large"] == float("inf")
+    refused_texts = 0
+    for text in texts:
+        with contextlib.suppress(UnicodeEncodeError):  # no file can hold it
+            folder = finding(tmp_path / "case", text)
+            refused_texts += one_line_or(lambda at=folder: study.found(at)) is None
+            one_line_or(lambda at=folder: study.seconds_taken(at))
+    assert refused_texts > 80
+
+
+@pytest.mark.parametrize("name", ["../rows", "/etc/passwd", "a/b", "", "x" * 300])
+def test_a_findings_table_is_never_elsewhere(tmp_path, name):
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    folder = finding(tmp_path / "case", json.dumps(RECORD | {"tables": [name]}))
+    with pytest.raises(InputError, match="not a name of letters"):
+        study.found(folder)
+    table = pd.DataFrame({"x": [1]})
+    claim = study.Claim(
+        name="one",
+        title="One",
+        measure=lambda say: study.Finding(numbers={}, tables={name: table}),
+        draw=lambda finding, folder: [],
+        text="",
+    )
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match="rename it"):
+        study.measured(claim, tmp_path / "case", print)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_notes_and_lanes_of_wrong_types_are_one_line(tmp_path):
+    lanes = [("dqn", 0), ("dqn", 1)]
+    batch = checkpoints.Batch(tmp_path, lanes)
+    batch.save({"x": np.arange(2.0)}, checkpoints.Position(3, 1.5))
+    files = {
+        batch.folder / "3" / "note.json": batch.position,
+        batch.folder / "lanes.json": lambda: [
+            found.lanes for found in checkpoints.saved_batches(tmp_path)
+        ],
+    }
+    for path, read in files.items():
+        right, text = read(), path.read_text()
+        texts = [*malformed.absurd_values(json.loads(text))]
+        for broken in [*texts, *malformed.spelled(text).values()]:
+            path.write_bytes(broken.encode("utf-8", "surrogateescape"))
+            assert one_line_or(read) in (None, right)
+        path.write_text(text)

@@ -23,9 +23,9 @@ CASES = {
     "run tiny.py --seeds": "--seeds needs a value",
     "run tiny.py --seeds --fresh": "--seeds needs a value",
     "run tiny.py --sed 3": "run has no option --sed: did you mean --seeds?",
+    "run tiny.py --seed 3": "did you mean --seeds? (--seed is one of pgvq watch)",
     "run tiny.py --nope=3": "run has no option --nope",
-    "run tiny.py --algorithm dqn": "it is one of pgvq watch",
-    "run tiny.py --seeds 2 --seeds 3": "--seeds is given twice",
+    "run tiny.py --algorithm dqn": "--algorithm is one of pgvq watch",
     "run tiny.py --seeds None": "--seeds None is no value",
     "run tiny.py --out None": "--out None is no value",
     "run tiny.py --fresh=true": "--fresh takes no value",
@@ -35,8 +35,8 @@ CASES = {
     "doctor": "doctor needs FILE.py:CLASS",
     "list a b": "b is one word too many",
     "watch x --mode greeedy": "one of greedy, explore; did you mean greedy?",
-    "watch x --games 1000000000": "--games 1000000000 must be between 1 and",
-    "watch x --max-steps 1000000000": "--max-steps 1000000000 must be between 1 and",
+    "watch x --games 1000000000": "--games 1000000000 must be at least 1 and at most",
+    "watch x --max-steps 1000000000": "--max-steps 1000000000 must be at least 1",
     "nope --help": "there is no command nope",
 }
 

@@ -43,24 +43,14 @@ def explained(given: Sequence[str], commands: Mapping[str, type]) -> str:
 
 
 def overlooked(given: Sequence[str], commands: Mapping[str, type]) -> str:
-    """The sentence for what could be read, but only by losing something.
-
-    That is an option given twice, and the word None, which would mean its default.
-    """
+    """The sentence for the word None, which tyro reads as an option's default."""
     if not given or given[0] not in commands:
         return ""
     name, *words = given
     options = {o.name: o for o in options_of(commands[name])}
-    seen = set()
     for option, value in _options(words, options):
-        known = options.get(option)
-        if known is None or known.several:
-            continue
-        if option in seen:
-            return f"{option} is given twice; choose one"
-        if value == "None":
+        if option in options and value == "None":
             return f"{option} None is no value; leave it out to have its default"
-        seen.add(option)
     return ""
 
 
@@ -173,10 +163,11 @@ def _no_option(
     bare = "--" + word.lstrip("-")
     near = difflib.get_close_matches(bare, named, n=1, cutoff=0.5)
     near = near or [name for name in named if len(bare) > 2 and name.startswith(bare)]
-    if others:
-        hint = f"it is one of pgvq {others[0]}"
-    elif near:
-        hint = f"did you mean {near[0]}?"
+    other = f"{word} is one of pgvq {others[0]}" if others else ""
+    if near:
+        hint = f"did you mean {near[0]}?" + (f" ({other})" if other else "")
+    elif other:
+        hint = other
     else:
         hint = f"it has {', '.join(named)}" if named else "it has none"
     return f"{command} has no option {_quoted(word)}: {hint}"

@@ -86,7 +86,9 @@ def _checked(asked: "Watch") -> Path:
     for name in ("games", "max_steps"):
         value, option = getattr(asked, name), name.replace("_", "-")
         if not 1 <= value <= MOST:
-            raise InputError(f"--{option} {value} must be between 1 and {MOST:,}")
+            raise InputError(
+                f"--{option} {value} must be at least 1 and at most {MOST:,}"
+            )
     out = as_path(asked.out, "--out")
     if out.suffix.lower() != ".gif":
         raise InputError(f"--out {out} is no GIF; give a name that ends in .gif")
