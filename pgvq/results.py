@@ -24,8 +24,8 @@ classes and functions that the variants use count, by the `code` of each. `diges
 `name`, `budget_agent_steps`, `variants`, `evaluation` and `sources` together. A folder
 goes on only if all of these are the same; `docs/results.md` says what "the same" means.
 
-`checksum` is of all of it but `source`, which is signed: a damaged description is an
-error where it is read. So it is of each session in provenance.json.
+`checksum` is of all of it but `source`, which is signed, and `title`: a description
+that is damaged is an error where it is read. Sessions in provenance.json have one too.
 
 Folders without a `digest` were written by older versions and have a text for each
 network and environment. They are read as they are. Where runs are added to one, it was
@@ -97,7 +97,9 @@ from pgvq.results_format import (
 from pgvq.seals import opened, sealed
 from pgvq.types import InputError
 
-OPEN = ("source",)  # which has a signature of its own
+# The text of the experiment has a signature of its own; the title says nothing that
+# anything follows from, so that it may be bettered by hand.
+OPEN = ("source", "title")
 MEANT = 'put a good copy back, or delete its "checksum" if you meant the change'
 
 

@@ -32,7 +32,9 @@ def opened(
     """
     bare = {name: part for name, part in held.items() if name != SEAL}
     if SEAL in held and held[SEAL] != _of(bare, besides):
-        raise InputError(f"{where} is not as it was written, by its {SEAL!r}; {remedy}")
+        raise InputError(
+            f"{where} was changed since it was written, by its {SEAL!r}; {remedy}"
+        )
     return bare
 
 

@@ -190,7 +190,7 @@ def found(folder: Path) -> Finding:
             # "name.csv", never elsewhere: the name is an identifier.
             text = read_bytes(folder / f"{name}.csv", _MOST_BYTES).decode("utf-8")
             if record.get("files", {}).get(name, known := _text_digest(text)) != known:
-                raise ValueError(f"{name}.csv is not as it was written")
+                raise ValueError(f"{name}.csv was changed since it was written")
             tables[name] = pd.read_csv(io.StringIO(text))
     except (OSError, ValueError) as error:
         raise InputError(

@@ -89,6 +89,7 @@ def differences(found, whole) -> str:
     source, was = held.pop("source", None), dict(whole.description)
     if source != was.pop("source", None) and trust.is_ours(source or {}):
         return "the source differs, and is taken for our own"
+    held["title"] = was["title"]  # which may be changed by hand
     unknown = held.keys() - was.keys()
     held = {name: part for name, part in held.items() if name not in unknown}
     if held != was or len(unknown) > 1:
