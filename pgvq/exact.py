@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def exact(values: pd.Series | ArrayLike, kind: str) -> NDArray:
-    """The values as an array of `kind`, all of them unchanged.
+    """The values as an array of `kind`, all of them unchanged but for rounded floats.
 
     `kind` is a NumPy dtype of whole numbers, floats or bool, or "str" (an array of
     Python's texts). Whole numbers may be given as floats and floats as whole numbers,
@@ -55,7 +55,9 @@ def _unchanged(array: NDArray, cast: NDArray) -> NDArray:
         # The upper limit itself may be no float; the next number is a power of two.
         inside = (array >= float(limits.min)) & (array < float(limits.max) + 1.0)
         return inside & (cast.astype(array.dtype) == array)
-    return (cast == array) | (np.isnan(cast) & np.isnan(array))
+    # A float may be rounded to the column's precision, but not become infinite.
+    same_kind = np.isnan(cast) == np.isnan(array)
+    return same_kind & (np.isinf(cast) == np.isinf(array))
 
 
 def _plain(values: pd.Series | ArrayLike) -> NDArray:

@@ -29,7 +29,9 @@ from pgvq.naming import algorithm_name
 from pgvq.paths import in_short
 from pgvq.places import folder_name_problem
 from pgvq.programs import Programs
+from pgvq.results_format import MOST_OF_TITLE
 from pgvq.scalars import shown
+from pgvq.schema import text
 from pgvq.score_meaning import (
     common_environment,
     common_score,
@@ -62,8 +64,8 @@ class Experiment:
     def __post_init__(self) -> None:
         if fault := folder_name_problem(self.name):
             raise InputError(f"name={shown(self.name, 60)} cannot be a folder; {fault}")
-        if not isinstance(self.title, str):
-            raise InputError(f"title={shown(self.title)} must be a text")
+        if wrong := text(MOST_OF_TITLE)(self.title, "title"):
+            raise InputError(f"{wrong}; give another title")
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
             if field == "max_game_steps" and self.max_game_steps is None:
                 continue
@@ -262,9 +264,9 @@ def _named_part(part: Any) -> Mapping[str, Algorithm]:
         return part
     if isinstance(part, str):
         raise InputError(
-            f"algorithms holds the text {shown(part, 60)} where an algorithm should be; "
-            "give algorithms such as DQN(), and what sweep returns without a star: "
-            "algorithms=[sweep(...)]"
+            f"algorithms holds the text {shown(part, 60)} where an algorithm "
+            "should be; give algorithms such as DQN(), and what sweep returns without "
+            "a star: algorithms=[sweep(...)]"
         )
     known = isinstance(part, type) or dataclasses.is_dataclass(part)
     check_algorithm(algorithm_name(part) if known else in_short(part), part)

@@ -27,6 +27,7 @@ from pgvq.schema import (
 from pgvq.types import InputError
 
 FORMAT_VERSION = 1
+MOST_OF_TITLE = 500  # letters
 RESTORE = (
     "put a good copy back, or delete the whole folder and run the experiment again"
 )
@@ -68,7 +69,7 @@ _ENVIRONMENT = record({"name": text(200)}, optional={"repr": text(100_000)})
 _DESCRIPTION = record(
     {
         "name": text(200, 1),
-        "title": text(500),
+        "title": text(MOST_OF_TITLE),
         "budget_agent_steps": _BUDGET,
         "variants": listed(
             record(

@@ -7,6 +7,7 @@ is not one such number, and says nothing: whoever asks knows the field and the r
 
 import math
 import numbers
+import re
 from typing import Any
 
 import jax
@@ -57,7 +58,7 @@ def as_bool(value: Any) -> bool | None:
 def shown(value: Any, most: int = 80) -> str:
     """A value as a message quotes it: one line, at most `most` characters."""
     try:
-        text = " ".join(repr(value).split())
+        text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
     except Exception:  # whatever a user's own `__repr__` raises
         text = f"an object of type {type(value).__name__}"
     return text if len(text) <= most else text[: most - 3] + "..."

@@ -190,7 +190,9 @@ def test_what_cannot_be_described_is_one_line(capsys, workplace):
     text = "import threading\n" + text.replace("points_to_win=1)", held)
     (workplace / "held.py").write_text(text)
     message = refused(capsys, "run", "held.py")
-    assert "dqn.env_params is of type _thread.lock" in message
+    assert (
+        "dqn: Pong does not take env_params=<unlocked _thread.lock object>" in message
+    )
     assert not (workplace / "results").exists()
 
 

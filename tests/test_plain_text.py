@@ -39,7 +39,6 @@ HOSTILE = [
     " ".join(["word"] * 40),
     "%s {} {task.description} %(x)s",
     "{",
-    "\x1b[31mred\x07",
     "a\u202eb\ud800",
     "tab\tand\r",
     "",

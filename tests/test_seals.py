@@ -95,6 +95,6 @@ def test_a_table_of_a_study_that_changed_is_a_line(tmp_path):
     numbers = tmp_path / study.NUMBERS
     numbers.write_text(numbers.read_text().replace('"a": 1.5', '"a": 1.4'))
     with pytest.raises(
-        InputError, match="changed since it was written.*measure it again"
+        InputError, match=r"changed since it was written.*measure it again"
     ):
         study.found(tmp_path)

@@ -224,12 +224,21 @@ def test_things_made_twice_train_in_one_program():
 
 
 def test_things_that_differ_never_share_a_program():
-    """Not even where == finds them equal: 1 is True, and 0.0 is -0.0."""
-    variants = {
-        "one": dqn(torso=MLP((8,), layer_norm=True)),
-        "two": dqn(torso=MLP((8,), layer_norm=1)),  # pyright: ignore
-    }
-    assert variants["one"].torso == variants["two"].torso
+    """Not even where == finds them equal, as an environment's own may."""
+
+    class Equal(Catch):
+        rows_seen = 5
+
+        def __eq__(self, other):
+            return isinstance(other, Equal)
+
+        def __hash__(self):
+            return 0
+
+    other = Equal()
+    other.rows_seen = 6
+    variants = {"one": dqn(env=Equal()), "two": dqn(env=other)}
+    assert variants["one"].env == variants["two"].env
     made = tiny(algorithms=variants)
     assert len(made.batches((name, 0) for name in variants)) == 2
 

@@ -127,8 +127,8 @@ class Configuration:
         number = isinstance(value, int | float)
         if isinstance(value, str | bool) or (number and not low <= value <= high):
             raise InputError(
-                f"{type(self).__name__}: {field}={shown(value)} must be a number between "
-                f"{low:g} and {high:g}"
+                f"{type(self).__name__}: {field}={shown(value)} must be a number "
+                f"between {low:g} and {high:g}"
             )
 
 

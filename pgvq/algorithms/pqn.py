@@ -37,8 +37,8 @@ class PQN(QLearning, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_at_least("num_epochs", 1)
-        self.check_at_least("num_minibatches", 1)
+        for field in ("num_epochs", "num_minibatches"):
+            self.check_at_least(field, 1)
         dealt = ("num_epochs", "num_envs", "rollout_length")
         self.check_product(dealt, "their order is drawn at once")
         self.check_range("lambda_", 0.0, 1.0)

@@ -70,12 +70,17 @@ def chosen(checks: Checks, names: Sequence[str] | None) -> dict[str, Check]:
     if names is None:
         return dict(checks)
     given = [names] if isinstance(names, str) else names
-    wanted = {name.replace("-", " ").replace("_", " ").strip() for name in given}
+    plain = {_plain(name): name for name in checks}
+    wanted = {plain.get(_plain(name), name) for name in given}
     if not wanted:
         raise InputError("no check is named; leave the names out to make all checks")
     for name in sorted(wanted):
         check_choice("check", name, list(checks))
     return {name: check for name, check in checks.items() if name in wanted}
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", " ").replace("_", " ").strip()
 
 
 def passed(found: str) -> Verdict:

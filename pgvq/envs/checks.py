@@ -43,7 +43,7 @@ def check_integer(
         raise InputError(f"{name}={shown(given)} is not an integer: give one")
     if value < low or (high is not None and value > high):
         allowed = f"at least {low}" if high is None else f"{low}..{high}"
-        because = f" ({why})" if why else ""
+        because = f" ({why})" if why and value > low else ""
         raise InputError(f"{name}={shown(value)} is impossible{because}: use {allowed}")
     if value > LARGEST:
         raise InputError(

@@ -67,8 +67,8 @@ def check_environment(
     if strict and odd:
         raise InputError(
             f"{type(env).__name__} does not take env_params={shown(env_params)}, "
-            f"where {shown(odd[0])} is not a number; give parameters such as make() returns, or "
-            "None for its default"
+            f"where {shown(odd[0])} is not a number; give parameters such as make() "
+            "returns, or None for its default"
         )
     if strict:
         _check_params(env, env_params)

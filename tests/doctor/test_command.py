@@ -151,8 +151,7 @@ def test_an_unknown_check_gets_the_nearest_name(capsys, name, said):
 
 
 def test_checks_are_named_in_the_help(capsys):
-    with pytest.raises(SystemExit):
-        main(["doctor", "--help"])
+    assert main(["doctor", "--help"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     for name in CHECKS:
         assert name in out.partition("Names for --check:")[2]

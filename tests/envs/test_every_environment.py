@@ -56,7 +56,7 @@ def test_every_algorithm_traces_in_every_environment(name, env_name):
     state = jax.eval_shape(algorithm.init, KEY)
     after, metrics = jax.eval_shape(algorithm.iterate, state)
     assert shapes(after) == shapes(state)  # so that iterations can be scanned
-    assert all(metric.shape == () for metric in metrics.values())
+    assert all(leaf.shape == () for leaf in jax.tree.leaves(metrics))
     obs, _ = jax.eval_shape(lambda key: vector_reset(env, key, 3, params), KEY)
     for greedy in (True, False):
         action = jax.eval_shape(partial(algorithm.act, greedy=greedy), state, obs, KEY)

@@ -18,7 +18,8 @@ import pyarrow as pa
 NUMBERS = [0, -1, 1, 2**31, 2**53 + 1, 2**63, -(2**63), 2**64, 10**18, 10**400, 0.1,
            -0.0, 1e-320, 1e300, 1.5, 3.0, 12345678901234567890.0]  # fmt: skip
 TEXTS = ["", " ", "x", "..", "../x", "/", "a/b", "\0", "\x1b[31m", "nan", "Infinity",
-         "\u202e", "\ufeff", "[/x]", "[red]", "$\\frac12", "$x", "x" * 300, "y" * 99_999,
+         "\u202e", "\ufeff", "[/x]", "[red]", "$\\frac12", "$x", "x" * 300,
+         "y" * 99_999,
          "CON", "a\nb", "1", "true", "🚀" * 50, "greedy", "\u2028", "%s%n", "{0}",
          "<script>", "\ud800", "-", "None", "é", "\t"]  # fmt: skip
 
@@ -121,7 +122,8 @@ TYPES = [pa.int8(), pa.int32(), pa.int64(), pa.uint64(), pa.float16(), pa.float3
          pa.list_(pa.float64()), pa.struct([("a", pa.int64())]),
          pa.dictionary(pa.int32(), pa.string()), pa.duration("s")]  # fmt: skip
 VALUES = [None, 0, 1, -1, 0.5, 2**31, 2**32, 2**63 - 1, 1e300, -1e300, math.nan,
-          math.inf, -math.inf, "x", "", "greedy", "1", True, False, b"x", [1.0]]  # fmt: skip
+          math.inf, -math.inf, "x", "", "greedy", "1", True, False, b"x",
+          [1.0]]  # fmt: skip
 
 
 def _column(

@@ -82,7 +82,8 @@ TURNS = {
 PARTS = ("obs", "state", "reward", "terminated", "info")
 WRONG_SPACES = [None, 5, "x", spaces.Discrete, spaces.Discrete(0),
                 spaces.Discrete(10**9), object(), spaces.Box(0, 1, ()), (), {},
-                spaces.Box(1.0, 0.0, (2,)), spaces.Box(0, 1, (0,)), np.zeros(2)]  # fmt: skip
+                spaces.Box(1.0, 0.0, (2,)), spaces.Box(0, 1, (0,)),
+                np.zeros(2)]  # fmt: skip
 WRONG_NUMBERS = [
     None,
     0,
@@ -97,7 +98,8 @@ WRONG_NUMBERS = [
     np.int64(2),
     jnp.int32(2),
 ]
-WRONG_PARAMS = [None, 5, "x", {}, (), object(), State(1, 2), {"max_steps_in_episode": 5},
+WRONG_PARAMS = [None, 5, "x", {}, (), object(), State(1, 2),
+                {"max_steps_in_episode": 5},
                 Params("x"), Params(None), Params(-1), Params(0), Params(jnp.arange(3)),
                 Params(float("nan")), Params(10**30)]  # fmt: skip
 

@@ -8,6 +8,7 @@ import dataclasses
 import decimal
 import fractions
 import functools
+import inspect
 import math
 import random
 import types
@@ -65,17 +66,20 @@ class Empty:
 def values() -> list[Any]:
     """Values that are wrong in most places; nothing here is right in all."""
     return [
-        None, True, False, 0, 1, -1, 2, 7, 10**6, 2**31, 2**63, 10**30, 10**400, -(10**9),
+        None, True, False, 0, 1, -1, 2, 7, 10**6, 2**31, 2**63, 10**30, 10**400,
+        -(10**9),
         0.0, -0.0, 0.5, 1.5, -1e-300, 1e300, math.nan, math.inf, -math.inf, 1j,
         "", "x", "5", "\0", "\x1b[31m", "a\nb", "x" * 100_000, b"x", "pong", "game",
-        [], [1], [None], [1, 2], (), (8,), (0,), (-1,), (2.5,), ("x",), (10**9,), (8,) * 9,
+        [], [1], [None], [1, 2], (), (8,), (0,), (-1,), (2.5,), ("x",), (10**9,),
+        (8,) * 9,
         {}, {"x": 1}, {1}, {1: 2}, range(3), iter([1]), slice(1),
         object(), object, Empty(), Empty, Unfriendly(), lambda: 1, len, print, math,
         NotImplemented, ..., Exception("x"), types.SimpleNamespace(),
         decimal.Decimal("0.5"), decimal.Decimal("NaN"), fractions.Fraction(1, 2),
         np.float64(0.5), np.float32(np.nan), np.int64(3), np.bool_(True), np.array([]),
         np.array([1.0, 2.0]), np.array("x"), np.array(None), np.zeros((2, 2)),
-        np.datetime64("2020"), np.ma.masked, jnp.float32(0.5), jnp.arange(3), jnp.array(1j),
+        np.datetime64("2020"), np.ma.masked, jnp.float32(0.5), jnp.arange(3),
+        jnp.array(1j),
         jax.random.key(0), jax.ShapeDtypeStruct((2,), jnp.float32),
         Pong(), Pong, MLP, MLP((8,)), nn.Dense(3), nn.Dense, nn.relu,
         Path("x"), pgvq.DQN, pgvq, Numbered(),
@@ -105,27 +109,26 @@ def constructors(draw: random.Random) -> Iterator[Call]:
         for field in dataclasses.fields(cls):
             for value in draw.sample(values(), 12):
                 change = {field.name: value}
-                yield named(f"algorithm {name}", field.name, value,
-                            functools.partial(_algorithm, base, change))  # fmt: skip
-        yield from _names(f"algorithm {name}", cls)
+                yield named(
+                    f"algorithm {name}",
+                    field.name,
+                    value,
+                    functools.partial(_algorithm, base, change),
+                )
+        yield Call(f"algorithm {name}", "no arguments", cls)
     for cls in ENVIRONMENTS:
-        names = [f.name for f in dataclasses.fields(cls)] if isinstance(cls, type) else [
-            "seed", "num_states", "num_actions", "branches", "termination",
-            "max_agent_steps"]  # fmt: skip
+        if isinstance(cls, type):
+            names = [field.name for field in dataclasses.fields(cls)]
+        else:
+            names = list(inspect.signature(cls).parameters)
         for name in names:
             for value in values():
-                yield named(f"environment {cls.__name__}", name, value,
-                            functools.partial(_environment, cls, {name: value}))  # fmt: skip
-        yield from _names(f"environment {cls.__name__}", cls)
-
-
-def _names(kind: str, cls: Any) -> Iterator[Call]:
-    """Names that a constructor does not have are Python's own TypeError: not tried."""
-    yield Call(kind, "no arguments", functools.partial(_without, cls))
-
-
-def _without(cls: Any) -> Any:
-    return cls()
+                yield named(
+                    f"environment {cls.__name__}",
+                    name,
+                    value,
+                    functools.partial(_environment, cls, {name: value}),
+                )
 
 
 def _algorithm(base: Any, change: dict[str, Any]) -> Any:
@@ -156,8 +159,12 @@ def torsos(draw: random.Random) -> Iterator[Call]:
             if field.name in ("parent", "name"):
                 continue
             for value in draw.sample(values(), 14):
-                yield named(f"network {cls.__name__}", field.name, value,
-                            functools.partial(_torso, cls, {field.name: value}))  # fmt: skip
+                yield named(
+                    f"network {cls.__name__}",
+                    field.name,
+                    value,
+                    functools.partial(_torso, cls, {field.name: value}),
+                )
 
 
 def _torso(cls: Any, change: dict[str, Any]) -> Any:
@@ -170,8 +177,12 @@ def experiments(draw: random.Random) -> Iterator[Call]:
     """`Experiment`, `run` and `train` with wrong arguments."""
     for field in dataclasses.fields(pgvq.Experiment):
         for value in values():
-            yield named("Experiment", field.name, value,
-                        functools.partial(_run, {field.name: value}))  # fmt: skip
+            yield named(
+                "Experiment",
+                field.name,
+                value,
+                functools.partial(_run, {field.name: value}),
+            )
     arguments = {"steps": 1_000, "seeds": 2, "evaluations": 2, "games": 2}
     for name in [*arguments, "algorithm", "out", "reporter"]:
         for value in draw.sample(values(), 30):
@@ -179,8 +190,7 @@ def experiments(draw: random.Random) -> Iterator[Call]:
             yield named("train", name, value, functools.partial(pgvq.train, **given))
     for name in ("experiment", "out", "reporter", "fresh", "source"):
         for value in draw.sample(values(), 30):
-            yield named("run", name, value,
-                        functools.partial(_run_with, {name: value}))  # fmt: skip
+            yield named("run", name, value, functools.partial(_run_with, {name: value}))
 
 
 def _run(change: dict[str, Any]) -> Any:
@@ -194,19 +204,24 @@ def _run_with(change: dict[str, Any]) -> Any:
 def sweeps(draw: random.Random) -> Iterator[Call]:
     """`sweep` over fields and paths that are or are not, with wrong values."""
     paths = ["learning_rate", "discount", "num_envs", "torso", "torso.features", "env",
-             "torso.activation", "env_params", "env_params.max_steps_in_episode", "double",
+             "torso.activation", "env_params", "env_params.max_steps_in_episode",
+             "double",
              "nope", "torso.nope", "env.nope", "", ".", "a.b.c", "budget",
              "torso.features.0", "__class__", "learning_rate.real"]  # fmt: skip
     for path in paths:
         for value in draw.sample(values(), 8):
-            yield named("sweep", path, value,
-                        functools.partial(_sweep, {path: value}))  # fmt: skip
+            yield named("sweep", path, value, functools.partial(_sweep, {path: value}))
             several = [value, *draw.sample(values(), draw.randrange(3))]
-            yield named("sweep", path, several,
-                        functools.partial(_sweep, {path: several}))  # fmt: skip
+            yield named(
+                "sweep", path, several, functools.partial(_sweep, {path: several})
+            )
     for value in values():
-        yield named("sweep", "algorithm", value,
-                    functools.partial(pgvq.sweep, value, learning_rate=[0.1]))  # fmt: skip
+        yield named(
+            "sweep",
+            "algorithm",
+            value,
+            functools.partial(pgvq.sweep, value, learning_rate=[0.1]),
+        )
 
 
 def _sweep(lists: dict[str, Any]) -> Any:
@@ -219,15 +234,21 @@ def loads(draw: random.Random) -> Iterator[Call]:
     for value in values():
         yield named("load", "folder", value, functools.partial(pgvq.load, value))
         yield named("make", "name", value, functools.partial(pgvq.make, value))
-    words = ["", "CartPole", "cartpole-v1", ":", "a:b", "os:getcwd", "a.b:C", "json:JSONDecoder",
-             "Pendulum-v1", "pgvq:DQN", "pgvq.envs:Pong", "tests", "x" * 9999]  # fmt: skip
+    words = ["", "CartPole", "cartpole-v1", ":", "a:b", "os:getcwd", "a.b:C",
+             "json:JSONDecoder",
+             "Pendulum-v1", "pgvq:DQN", "pgvq.envs:Pong", "tests",
+             "x" * 9999]  # fmt: skip
     for word in words:
         yield named("make", "name", word, functools.partial(pgvq.make, word))
     settings = ["episode", "frame_skip", "nope", "num_actions", "observation"]
     for name in settings:
         for value in draw.sample(values(), 10):
-            yield named("make settings", name, value,
-                        functools.partial(pgvq.make, "Pong-Atari", **{name: value}))  # fmt: skip
+            yield named(
+                "make settings",
+                name,
+                value,
+                functools.partial(pgvq.make, "Pong-Atari", **{name: value}),
+            )
 
 
 def acts(draw: random.Random) -> Iterator[Call]:
@@ -246,8 +267,12 @@ def acts(draw: random.Random) -> Iterator[Call]:
             [[1], [2, 3]],
         ]
         for obs in given:
-            yield named(f"act of {name}", "obs", obs,
-                        functools.partial(_act, algorithm, state, obs))  # fmt: skip
+            yield named(
+                f"act of {name}",
+                "obs",
+                obs,
+                functools.partial(_act, algorithm, state, obs),
+            )
 
 
 def _act(algorithm: Any, state: Any, obs: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pgvq import InputError, load, plotting, results
-from pgvq.paths import as_path
+from pgvq.locations import as_path
 from pgvq.runner import _name
 
 
