@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, dtypes
 
 from pgvq.memory import in_words, machine_memory
+from pgvq.scalars import shown
 from pgvq.types import InputError
 
 MAX_STEPS = 2**31 - 1  # counters are int32
@@ -20,6 +22,8 @@ _USUAL = {"seeds": 5, "evaluations": 20, "games": 10}
 
 def plain_number(value: Any) -> Any:
     """The Python number that a scalar of NumPy or JAX is; anything else as it is."""
+    if isinstance(value, Array) and jnp.issubdtype(value.dtype, dtypes.extended):
+        return value  # a key of JAX's random numbers
     if isinstance(value, np.generic | np.ndarray | Array) and np.ndim(value) == 0:
         return np.asarray(value).item()
     return value
@@ -29,7 +33,7 @@ def whole_number(name: str, value: Any) -> int:
     """A count as a Python number, or `InputError` unless it is a whole one above 0."""
     number = plain_number(value)
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InputError(f"{name}={value!r} must be a whole number, at least 1")
+        raise InputError(f"{name}={shown(value)} must be a whole number, at least 1")
     if number > MAX_STEPS:
         raise InputError(
             f"{name}={number} is too many: counters are int32, so that {MAX_STEPS} is "

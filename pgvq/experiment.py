@@ -30,6 +30,7 @@ from pgvq.paths import in_short
 from pgvq.places import folder_name_problem
 from pgvq.programs import Programs
 from pgvq.results_format import MOST_OF_TITLE
+from pgvq.scalars import shown
 from pgvq.schema import text
 from pgvq.score_meaning import (
     common_environment,
@@ -62,7 +63,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if fault := folder_name_problem(self.name):
-            raise InputError(f"name={self.name!r:.60} cannot be a folder; {fault}")
+            raise InputError(f"name={shown(self.name, 60)} cannot be a folder; {fault}")
         if wrong := text(MOST_OF_TITLE)(self.title, "title"):
             raise InputError(f"{wrong}; give another title")
         for field in ("seeds", "evaluations", "games", "max_game_steps"):
@@ -205,7 +206,7 @@ def _checked_steps(steps: Any) -> int | float:
             f"steps={in_short(steps)} must be a number of agent steps between 1 and "
             f"{MAX_STEPS} (counters are int32)"
             if real
-            else f"steps={steps!r} must be a number of agent steps, such as 2e6"
+            else f"steps={shown(steps)} must be a number of agent steps, such as 2e6"
         )
     return number
 
@@ -246,7 +247,7 @@ def named(algorithms: Any) -> dict[str, Algorithm]:
     for name, _ in pairs:
         if fault := folder_name_problem(name):
             raise InputError(
-                f"the variant name {name!r:.60} cannot be a folder; {fault}"
+                f"the variant name {shown(name, 60)} cannot be a folder; {fault}"
             )
         if name.lower() in seen:
             raise InputError(
@@ -263,9 +264,9 @@ def _named_part(part: Any) -> Mapping[str, Algorithm]:
         return part
     if isinstance(part, str):
         raise InputError(
-            f"algorithms holds the text {part!r:.60} where an algorithm should be; "
-            "give algorithms such as DQN(), and what sweep returns without a star: "
-            "algorithms=[sweep(...)]"
+            f"algorithms holds the text {shown(part, 60)} where an algorithm "
+            "should be; give algorithms such as DQN(), and what sweep returns without "
+            "a star: algorithms=[sweep(...)]"
         )
     known = isinstance(part, type) or dataclasses.is_dataclass(part)
     check_algorithm(algorithm_name(part) if known else in_short(part), part)
@@ -298,7 +299,7 @@ def check_algorithm(name: str, algorithm: Any) -> None:
         number = isinstance(value, int | float | np.number) and math.isfinite(value)
         if is_sweepable(field) and not number:
             raise InputError(
-                f"{name}: {field.name}={value!r} is not a finite number; give one"
+                f"{name}: {field.name}={shown(value)} is not a finite number; give one"
             )
         if not field.metadata.get("pytree_node", True):
             _check_hashable(f"{name}: {field.name}", value)

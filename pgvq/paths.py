@@ -17,9 +17,13 @@ from flax import linen as nn
 
 from pgvq.bounds import plain_number
 from pgvq.identity import brief, describe
+from pgvq.scalars import shown
 from pgvq.types import InputError
 
-Changes = dict[str, Any]  # field to value, or to the changes of what it holds
+
+class Changes(dict[str, Any]):
+    """Field to value, or to the `Changes` of what it holds."""
+
 
 # Functions that a field may be given by name, such as `activation=tanh`.
 _NAMES = """celu elu gelu glu hard_sigmoid hard_silu hard_swish hard_tanh identity
@@ -90,18 +94,18 @@ def note(changes: Changes, path: Sequence[str], value: Any) -> None:
             raise InputError(f"{name} is set twice; choose one")
         changes[name] = value
         return
-    if not isinstance(changes.setdefault(name, {}), dict):
+    if not isinstance(changes.setdefault(name, Changes()), Changes):
         raise InputError(f"{name} itself is set as well; choose one")
     note(changes[name], rest, value)
 
 
 def changed(thing: Any, changes: Changes) -> Any:
     """The same with other fields, each class by its own way of copying."""
-    values = {k: v for k, v in changes.items() if not isinstance(v, dict)}
+    values = {k: v for k, v in changes.items() if not isinstance(v, Changes)}
     # Parameters belong to the environment that is set with them, not to the old one.
     new_env = "env" in values and getattr(thing, "env_params", 0) is None
     for name, value in changes.items():
-        if isinstance(value, dict):
+        if isinstance(value, Changes):
             new = new_env and name == "env_params"
             held = values["env"].default_params if new else inner(thing, name)
             values[name] = changed(held, value)
@@ -152,7 +156,10 @@ def _names(known: Mapping[str, Any]) -> str:
 def in_short(value: Any) -> str:
     """A few words for a value, without line breaks and addresses, for errors."""
     if type(value).__repr__ is not object.__repr__:
-        text = repr(value)
+        try:
+            text = repr(value)
+        except Exception:  # whatever a user's own `__repr__` raises
+            return shown(value)
         if len(text) <= 60 and "\n" not in text and " at 0x" not in text:
             return text
     try:

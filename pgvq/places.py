@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from pgvq.files import one_line
+from pgvq.scalars import shown
 from pgvq.types import InputError
 
 MOST_BYTES = 200  # of a name; file systems allow 255, and endings are added
@@ -58,8 +59,9 @@ def folder_name(name: object, where: str) -> str:
         InputError: it cannot, or it would lead out of the folder.
     """
     if why := folder_name_problem(name):
-        shown = repr(name) if len(repr(name)) <= 250 else repr(name)[:247] + "..."
-        raise InputError(f"{where}: the name {shown} cannot be a folder; {why}")
+        raise InputError(
+            f"{where}: the name {shown(name, 250)} cannot be a folder; {why}"
+        )
     return str(name)
 
 

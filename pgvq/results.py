@@ -24,6 +24,9 @@ classes and functions that the variants use count, by the `code` of each. `diges
 `name`, `budget_agent_steps`, `variants`, `evaluation` and `sources` together. A folder
 goes on only if all of these are the same; `docs/results.md` says what "the same" means.
 
+`checksum` is of all of it but `source`, which is signed, and `title`: a description
+that is damaged is an error where it is read. Sessions in provenance.json have one too.
+
 Folders without a `digest` were written by older versions and have a text for each
 network and environment. They are read as they are. Where runs are added to one, it was
 found to be the same by these texts alone, that is said, and the description is replaced
@@ -91,7 +94,13 @@ from pgvq.results_format import (
     empty_table,
     most_rows_of_a_seed,
 )
+from pgvq.seals import opened, sealed
 from pgvq.types import InputError
+
+# The text of the experiment has a signature of its own; the title says nothing that
+# anything follows from, so that it may be bettered by hand.
+OPEN = ("source", "title")
+MEANT = 'put a good copy back, or delete its "checksum" if you meant the change'
 
 
 @dataclass(frozen=True)
@@ -186,14 +195,20 @@ def create(
             f"{folder} already holds an experiment and is not overwritten; "
             f"continue it with the same configuration, or choose another folder"
         )
-    write_json(folder / "experiment.json", described)
+    _write_description(folder, described)
     return described
 
 
 def update(folder: Path, description: Mapping[str, Any]) -> None:
     """Replace the description of a folder that goes on, by one that says more."""
     described = checked_description(plain(dict(description)), str(folder))
-    write_json(folder / "experiment.json", described)
+    _write_description(folder, described)
+
+
+def _write_description(folder: Path, described: dict[str, Any]) -> None:
+    # A digest says that a run wrote it, and not a person.
+    kept = sealed(described, OPEN) if "digest" in described else described
+    write_json(folder / "experiment.json", kept)
 
 
 def check_place(folder: Path) -> None:
@@ -257,7 +272,8 @@ def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
             f"{folder} is not a results folder: it has no experiment.json; give a "
             f"folder that `pgvq run` wrote"
         )
-    return checked_description(read_json(path, dict, RESTORE), str(path))
+    checked = checked_description(read_json(path, dict, RESTORE), str(path))
+    return opened(checked, str(path), MEANT, OPEN)
 
 
 def write_table(
@@ -303,7 +319,8 @@ def read_sessions(folder: str | os.PathLike[str], variant: str) -> list[dict[str
     remedy = "delete it: versions and timings are forgotten, the scores are not"
     if not stands(path):
         return []
-    return checked_sessions(read_json(path, list, remedy), str(path), remedy)
+    found = checked_sessions(read_json(path, list, remedy), str(path), remedy)
+    return [opened(one, f"{path}, session {i}", remedy) for i, one in enumerate(found)]
 
 
 def add_session(
@@ -320,7 +337,8 @@ def add_session(
     old = read_sessions(folder, variant)
     kept = [s for s in old if (s.get("started"), s.get("seeds")) != same]
     remedy = "give a session as `provenance` begins it"
-    write_json(path, checked_sessions([*kept, new], str(path), remedy))
+    checked = checked_sessions([*kept, new], str(path), remedy)
+    write_json(path, [sealed(one) for one in checked])
 
 
 def _table_path(folder: str | os.PathLike[str], variant: str, table_name: str) -> Path:

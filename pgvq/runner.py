@@ -13,6 +13,7 @@ batch that has no folder are done by their tables alone (`pgvq.checkpoints`).
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from pgvq.locations import as_path
 from pgvq.locking import locked
 from pgvq.progress import Reporter
 from pgvq.results import Results
+from pgvq.results_format import MODES
+from pgvq.scalars import shown
 from pgvq.types import InputError
 
 MAX_LANES = 256  # per program; more would only cost memory
@@ -79,6 +82,7 @@ def run(
         raise InputError(
             f"run: {type(experiment).__name__} is no experiment; give Experiment(...)"
         )
+    _check_arguments(reporter, fresh, source)
     check_precision()
     if out is None:
         return Run(experiment, None, reporter).finish()
@@ -129,6 +133,23 @@ def train(
     return run(experiment, out, reporter)
 
 
+def _check_arguments(reporter: Any, fresh: Any, source: Any) -> None:
+    """Raises `InputError` for what cannot be an argument of `run`."""
+    calls = [name for name in vars(Reporter) if not name.startswith("_")]
+    able = reporter is None or all(callable(getattr(reporter, c, 0)) for c in calls)
+    if isinstance(reporter, type) or not able:
+        raise InputError(
+            f"reporter={shown(reporter)} cannot be told of progress; derive its class "
+            "from pgvq.progress.Reporter and give an object of it, or None"
+        )
+    if not isinstance(fresh, bool):
+        raise InputError(f"fresh={shown(fresh)} must be True or False")
+    if source is not None and not isinstance(source, Mapping):
+        raise InputError(
+            f"source={shown(source)} must be a dict such as `pgvq run` keeps, or None"
+        )
+
+
 def _check_programs(experiment: Experiment, batches: list[list[Lane]]) -> None:
     """Raises `InputError` where a program cannot be built, or does not fit."""
     keys = experiment.programs.keys
@@ -153,7 +174,7 @@ class Run:
     ) -> None:
         self.experiment = experiment
         self.folder = folder
-        self.reporter = reporter or Reporter()
+        self.reporter = Reporter() if reporter is None else reporter
         self.description = experiment.describe()
         self.tables: Tables = {
             name: {table: results.empty_table(table) for table in results.TABLES}
@@ -281,11 +302,17 @@ class Run:
         return all(self._has_rows(name, seed, behind) for name, seed in batch.lanes)
 
     def _has_rows(self, name: str, seed: int, marks: list[int]) -> bool:
-        """Whether every table has rows of a seed at all these agent steps."""
-        return all(
-            set(marks) <= set(table.loc[table.seed == seed, "agent_steps"])
-            for table in self.tables[name].values()
-        )
+        """Whether every table has all rows of a seed at these agent steps."""
+        evaluation = self.description["evaluation"]
+        games = self.experiment.games * len(evaluation.get("modes", MODES))
+        for table_name, table in self.tables[name].items():
+            if not len(table):  # a million seeds of a new folder are asked for as well
+                return not marks
+            rows = table.loc[table.seed == seed, "agent_steps"].value_counts()
+            wanted = games if table_name == "evaluations" else 1
+            if any(rows.get(mark, 0) != wanted for mark in marks):
+                return False
+        return True
 
     def record(
         self,

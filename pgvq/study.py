@@ -15,6 +15,7 @@ figures and its words are made:
 """
 
 import dataclasses
+import hashlib
 import io
 import math
 import time
@@ -24,7 +25,15 @@ from typing import Any
 
 import pandas as pd
 
-from pgvq.files import atomic, one_line, read_bytes, read_json, stands, write_json
+from pgvq.files import (
+    atomic,
+    one_line,
+    plain,
+    read_bytes,
+    read_json,
+    stands,
+    write_json,
+)
 from pgvq.provenance import provenance
 from pgvq.schema import (
     choice,
@@ -39,6 +48,7 @@ from pgvq.schema import (
     record,
     text,
 )
+from pgvq.seals import opened, sealed
 from pgvq.types import InputError
 
 Say = Callable[[str], None]  # tells the user how far a measurement is
@@ -53,7 +63,10 @@ _RECORD = record(
         "expectations": mapped(flag, 10_000, names=text(10_000)),
         "tables": listed(identifier, most=1_000),
     },
-    optional={"seconds": maybe(number(0, 1e12))},
+    optional={
+        "seconds": maybe(number(0, 1e12)),
+        "files": mapped(text(100), 1_000),  # digests of the tables
+    },
 )
 
 
@@ -138,20 +151,24 @@ def measured(claim: Claim, folder: Path, say: Say) -> Finding:
     started = time.perf_counter()
     finding = claim.measure(say)
     seconds = time.perf_counter() - started
+    digests = {}
     for name, table in finding.tables.items():
         if wrong := identifier(name, f"a table's name in the finding of {claim.name}"):
             raise InputError(f"{wrong}; rename it")
+        text = table.to_csv(index=False, lineterminator="\n")
         with atomic(folder / f"{name}.csv") as file:
-            file.write(table.to_csv(index=False, lineterminator="\n").encode())
+            file.write(text.encode())
+        digests[name] = _text_digest(text)
     # Last: with it the finding is there, whole.
     kept: dict[str, Any] = {
         "numbers": {name: float(value) for name, value in finding.numbers.items()},
         "expectations": {said: bool(met) for said, met in finding.expectations.items()},
         "tables": sorted(finding.tables),
+        "files": digests,
         "seconds": round(seconds, 1),
         "made_by": provenance(),
     }
-    write_json(folder / NUMBERS, kept)
+    write_json(folder / NUMBERS, sealed(plain(kept)))
     return found(folder)
 
 
@@ -172,6 +189,8 @@ def found(folder: Path) -> Finding:
         for name in record["tables"]:
             # "name.csv", never elsewhere: the name is an identifier.
             text = read_bytes(folder / f"{name}.csv", _MOST_BYTES).decode("utf-8")
+            if record.get("files", {}).get(name, known := _text_digest(text)) != known:
+                raise ValueError(f"{name}.csv was changed since it was written")
             tables[name] = pd.read_csv(io.StringIO(text))
     except (OSError, ValueError) as error:
         raise InputError(
@@ -195,7 +214,12 @@ def _record_of(folder: Path) -> dict[str, Any]:
             f"{folder} does not hold a whole finding ({NUMBERS}: {wrong}); measure it "
             "again"
         )
-    return held
+    return opened(held, str(folder / NUMBERS), "measure it again")
+
+
+def _text_digest(text: str) -> str:
+    """Of a table's text, whichever line breaks a version control system gave it."""
+    return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
 
 def seconds_taken(folder: Path) -> float:

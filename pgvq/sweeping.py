@@ -40,7 +40,7 @@ def sweep(algorithm: Any, **values: Iterable[Any]) -> dict[str, Any]:
     envs = [algorithm]
     if "env" in values and getattr(algorithm, "env_params", 0) is None:
         given = _values(algorithm, "env", values["env"])
-        envs = [changed(algorithm, {"env": env}) for env in given]
+        envs = [changed(algorithm, Changes(env=env)) for env in given]
     lists: dict[str, list[Any]] = {}
     for one in envs:
         lists = {field: _values(one, field, v) for field, v in values.items()}
@@ -51,7 +51,7 @@ def sweep(algorithm: Any, **values: Iterable[Any]) -> dict[str, Any]:
     kind = algorithm_name(algorithm)
     grid: dict[str, Any] = {}
     for point in itertools.product(*named.values()):
-        changes: Changes = {}
+        changes = Changes()
         for field, (_, value) in zip(named, point, strict=True):
             note(changes, field.split("."), value)
         grid[_unique(" ".join([kind, *(text for text, _ in point)]), grid)] = changed(

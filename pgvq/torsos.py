@@ -172,7 +172,8 @@ def settle_filter(module: Any) -> None:
     """The same for a convolution's `kernel`, `stride` and `method`."""
     module.kernel = whole(module, "kernel", module.kernel)
     module.stride = whole(module, "stride", module.stride)
-    if module.method not in ("auto", "im2col", "lax"):
+    known = ("auto", "im2col", "lax")
+    if not isinstance(module.method, str) or module.method not in known:
         raise InputError(
             f"method={shown(module.method)} is no way to convolve; "
             "use 'auto', 'im2col' or 'lax'"

@@ -45,8 +45,12 @@ Metrics = dict[str, Array | Ratio]
 class InputError(ValueError):
     """Something the user gave cannot work: one sentence with what, why and what to do.
 
-    The command line prints it in one line and exits with status 2.
+    The command line prints it in one line and exits with status 2. It is one line
+    whatever is quoted in it, such as the name of a file with a line break.
     """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(" ".join(sentence.splitlines()))
 
 
 class Transition(NamedTuple):

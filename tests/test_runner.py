@@ -465,6 +465,16 @@ def test_a_description_that_was_edited_is_refused(finished, tmp_path):
         run(tiny(algorithms=[dqn(learning_rate=2e-3)]), out)
 
 
+@pytest.mark.parametrize("row", [0, -1])
+def test_a_run_that_lacks_a_game_is_made_again(finished, tmp_path, row):
+    """A mean of one game stood for that of two, and nothing said so."""
+    out = copied(finished, tmp_path)
+    table = results.read_table(out, "dqn", "evaluations")
+    results.write_table(out, "dqn", "evaluations", table.drop(table.index[row]))
+    run(tiny(), out)
+    assert_equal(out, finished)
+
+
 def test_variants_that_float32_cannot_tell_apart_are_told(tmp_path):
     grid = sweep(dqn(), discount=[0.99999999, 1.0])
     with pytest.warns(

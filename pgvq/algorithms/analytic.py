@@ -26,6 +26,7 @@ from jax import Array
 
 from pgvq.algorithms.base import Configuration, Learner, TrainState, leaf, static
 from pgvq.envs import SmoothPong
+from pgvq.envs.contract import check_type
 from pgvq.networks import SMALL, Torso
 from pgvq.optimizers import adam, descend
 from pgvq.rollout import World, init_world, rollout
@@ -87,6 +88,7 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
         self.check_range("learning_rate", 0.0, 10.0)
         self.check_range("noise", 0.0, 10.0)
         self.check_range("max_grad_norm", 1e-6, 1e6)
+        check_type(self.env)
         _check_differentiable(self.env)
 
     @property

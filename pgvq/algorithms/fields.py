@@ -127,8 +127,8 @@ class Configuration:
         number = isinstance(value, int | float)
         if isinstance(value, str | bool) or (number and not low <= value <= high):
             raise InputError(
-                f"{type(self).__name__}: {field}={value!r} must be a number between "
-                f"{low:g} and {high:g}"
+                f"{type(self).__name__}: {field}={shown(value)} must be a number "
+                f"between {low:g} and {high:g}"
             )
 
 
@@ -192,7 +192,9 @@ def _plain(owner: str, kind: _Kind, value: Any) -> Any:
         return answer
     if kind.type is Literal:
         if not any(type(value) is type(one) and value == one for one in kind.choices):
-            near = get_close_matches(str(value), map(str, kind.choices), n=1)
+            near = get_close_matches(
+                shown(value).strip("'"), map(str, kind.choices), n=1
+            )
             hint = f"; did you mean {near[0]!r}?" if near else ""
             choices = ", ".join(map(repr, kind.choices))
             raise InputError(f"{told} is not one of {choices}{hint}")

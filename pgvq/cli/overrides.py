@@ -50,10 +50,10 @@ def override(
     for setting, names, path, text in sorted(read, key=lambda one: one[2] != ["env"]):
         missing: list[NoFieldError] = []
         for name in names:
-            mine = changes.setdefault(name, {})
+            mine = changes.setdefault(name, Changes())
             thing: Any = algorithms[name]
             if path[0] == "env_params" and "env" in mine and thing.env_params is None:
-                thing = changed(thing, {"env": mine["env"]})
+                thing = changed(thing, Changes(env=mine["env"]))
             try:
                 _note(setting, thing, path, text, mine)
             except NoFieldError as error:

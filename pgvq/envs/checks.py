@@ -23,7 +23,7 @@ def check_choice(what: str, given: object, choices: Sequence[str]) -> str:
     """The one of `choices` that `given` is; raises `InputError` if it is none."""
     if isinstance(given, str) and given in choices:
         return str(given)
-    close = get_close_matches(str(given), choices, n=3, cutoff=0.5)
+    close = get_close_matches(shown(given).strip("'"), choices, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise InputError(
         f"unknown {what} {shown(given)}: {hint}use one of {', '.join(choices)}"
@@ -63,7 +63,7 @@ def check_probability(name: str, given: Any) -> float:
     value = as_float(given)
     if value is None or not 0 <= value <= 1:
         raise InputError(f"{name}={shown(given)} is not a probability: use 0..1")
-    return value
+    return value + 0.0  # of -0.0 as well, from which NumPy cannot draw
 
 
 def check_flag(name: str, given: Any) -> bool:

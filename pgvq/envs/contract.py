@@ -91,7 +91,9 @@ def check_type(env: Any) -> None:
     if is_environment(env):
         return
     if isinstance(env, str):
-        raise InputError(f"env={env!r} is a name and no environment; {_by_name(env)}")
+        raise InputError(
+            f"env={shown(env)} is a name and no environment; {_by_name(env)}"
+        )
     if isinstance(env, type):
         raise InputError(
             f"env={env.__name__} is a class and no environment; make one of it: "
@@ -128,7 +130,7 @@ def check_num_actions(who: str, env: Any, params: Any) -> None:
     number = _asked(who, "num_actions", lambda: env.num_actions)
     if isinstance(number, bool) or not isinstance(number, int | np.integer):
         raise InputError(
-            f"{who}: num_actions={number!r} is not a whole number; write it as a "
+            f"{who}: num_actions={shown(number)} is not a whole number; write it as a "
             f"property that returns {space.n}"
         )
     if number != space.n:
@@ -415,7 +417,7 @@ def _has_tests(env: Any) -> bool:
 def _by_name(given: str) -> str:
     """Advice for a name that was given in the place of an environment."""
     if ":" in given:
-        return f"make it: make({given!r})[0]"
+        return f"make it: make({shown(given)})[0]"
     known = registration.registered_envs
     same = [name for name in known if name.lower().startswith(given.lower())]
     # Of several that begin so, this package's own stands last among gymnax's.

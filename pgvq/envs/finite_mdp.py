@@ -20,6 +20,7 @@ from pgvq.types import InputError, Key
 
 Table = tuple[Any, ...] | np.ndarray  # given as either, kept as nested tuples
 MOST_GIGABYTES = 4  # of a table of transitions
+MOST_PAIRS = 200_000  # of a state and an action
 
 
 @struct.dataclass
@@ -179,6 +180,11 @@ def random_mdp(
         raise InputError(
             f"num_states={num_states} with num_actions={num_actions} needs a table of "
             f"{size:,.0f} GB: use fewer states (100 are many)"
+        )
+    if num_states * num_actions > MOST_PAIRS:
+        raise InputError(
+            f"num_states={num_states} with num_actions={num_actions} are more than "
+            f"{MOST_PAIRS:,} pairs, which take minutes to draw: use fewer"
         )
     there = "the number of states"
     branches = check_integer("branches", branches, 1, num_states, there)

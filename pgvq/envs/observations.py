@@ -69,7 +69,17 @@ class Reading(NamedTuple):
                 f"environment shows {wanted}; give what `reset` and `step` return, "
                 "with an axis of N observations in front"
             )
+        kinds = [_kind(leaf) for leaf in jax.tree.leaves(obs)]
+        if odd := [kind for kind in kinds if kind not in "biuf"]:
+            raise InputError(
+                f"{who} was given observations that are not real numbers (of the kind "
+                f"{odd[0]!r}); give arrays such as `reset` and `step` return"
+            )
         counts = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(obs)}
+        if (0,) in counts:
+            raise InputError(
+                f"{who} was given no observation at all, an axis of 0; give one or more"
+            )
         for leaf, like in zip(
             jax.tree.leaves(obs), jax.tree.leaves(self.shown), strict=True
         ):
@@ -83,6 +93,16 @@ class Reading(NamedTuple):
                 f"{who} was given observations of shape {list(shape)} and needs "
                 f"[{text}], N observations side by side; {hint}"
             )
+
+
+def _kind(leaf: Any) -> str:
+    """The kind of an array's dtype, as NumPy has it; "O" for what is no array."""
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        dtype = np.result_type(leaf) if isinstance(leaf, bool | int | float) else "O"
+    if jnp.issubdtype(dtype, jnp.floating):
+        return "f"  # bfloat16 and its like as well
+    return np.dtype(dtype).kind if isinstance(dtype, np.dtype | str) else "O"
 
 
 @once_per_environment

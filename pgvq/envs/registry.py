@@ -142,7 +142,7 @@ def _construct(
 
 
 def _written(settings: dict[str, Any]) -> str:
-    return ", ".join(f"{k}={v!r}" for k, v in settings.items()) or "no settings"
+    return ", ".join(f"{k}={shown(v)}" for k, v in settings.items()) or "no settings"
 
 
 def _checked_params(name: str, env: Environment) -> Any:
