@@ -7,7 +7,7 @@ import numpy as np
 from jax import Array, dtypes
 
 from pgvq.memory import in_words, machine_memory
-from pgvq.scalars import shown
+from pgvq.scalars import as_float, as_int, shown
 from pgvq.types import InputError
 
 MAX_STEPS = 2**31 - 1  # counters are int32
@@ -24,9 +24,11 @@ def plain_number(value: Any) -> Any:
     """The Python number that a scalar of NumPy or JAX is; anything else as it is."""
     if isinstance(value, Array) and jnp.issubdtype(value.dtype, dtypes.extended):
         return value  # a key of JAX's random numbers
-    if isinstance(value, np.generic | np.ndarray | Array) and np.ndim(value) == 0:
-        return np.asarray(value).item()
-    return value
+    if not isinstance(value, np.generic | np.ndarray | Array) or np.ndim(value):
+        return value
+    known = (read(value) for read in (as_int, as_float))
+    found = next((number for number in known if number is not None), None)
+    return np.asarray(value).item() if found is None else found
 
 
 def whole_number(name: str, value: Any) -> int:

@@ -17,8 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-import numpy as np
-
 from pgvq import bounds
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
 from pgvq.bounds import MAX_STEPS
@@ -30,7 +28,7 @@ from pgvq.paths import in_short
 from pgvq.places import folder_name_problem
 from pgvq.programs import Programs
 from pgvq.results_format import MOST_OF_TITLE
-from pgvq.scalars import shown
+from pgvq.scalars import as_float, shown
 from pgvq.schema import text
 from pgvq.score_meaning import (
     common_environment,
@@ -213,12 +211,15 @@ def _checked_steps(steps: Any) -> int | float:
 
 def _resolved(algorithm: Any, budget: float) -> Any:
     """An algorithm with its schedules laid out over a budget, and floats as floats."""
-    changes = {
-        field.name: float(value)
+    values = {
+        field.name: getattr(algorithm, field.name)
         for field in dataclasses.fields(algorithm)
         if is_sweepable(field)
-        and (isinstance(value := getattr(algorithm, field.name), int))
-        and not isinstance(value, bool)
+    }
+    changes = {
+        name: as_float(value)
+        for name, value in values.items()
+        if not isinstance(value, float)
     }
     if isinstance(algorithm, RolloutAlgorithm):
         changes["budget"] = budget
@@ -296,8 +297,8 @@ def check_algorithm(name: str, algorithm: Any) -> None:
     check_actions(name, algorithm)
     for field in dataclasses.fields(algorithm):
         value = getattr(algorithm, field.name)
-        number = isinstance(value, int | float | np.number) and math.isfinite(value)
-        if is_sweepable(field) and not number:
+        number = as_float(value)
+        if is_sweepable(field) and (number is None or not math.isfinite(number)):
             raise InputError(
                 f"{name}: {field.name}={shown(value)} is not a finite number; give one"
             )
