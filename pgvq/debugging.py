@@ -136,7 +136,7 @@ def _frame(error: BaseException) -> tuple[traceback.FrameSummary | None, bool]:
     """The innermost frame of a user's file, else of pgvq; whether it is the user's."""
     frames = list(_frames(error))
     for own in (True, False):
-        chosen = [frame for frame in frames if _whose(frame.filename) == own]
+        chosen = [frame for frame in frames if whose(frame.filename) == own]
         if chosen:
             return chosen[-1], own
     return None, False
@@ -160,7 +160,7 @@ def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
         yield from traceback.extract_tb(found)
 
 
-def _whose(filename: str) -> bool | None:
+def whose(filename: str) -> bool | None:
     """True for a user's file, False for pgvq's, None for what is installed."""
     if filename.startswith("<"):
         return None
@@ -173,4 +173,4 @@ def _whose(filename: str) -> bool | None:
 
 def _short(filename: str) -> str:
     path = Path(filename)
-    return str(path.relative_to(PACKAGE.parent) if _whose(filename) is False else path)
+    return str(path.relative_to(PACKAGE.parent) if whose(filename) is False else path)

@@ -111,7 +111,7 @@ def rollout(
     episodes = jnp.sum(ended)
     metrics: Metrics = {
         "episode_return": Ratio(jnp.sum(jnp.where(ended, returns, 0.0)), episodes),
-        "episode_length": Ratio(jnp.sum(lengths * ended), episodes),
+        "episode_length": Ratio(jnp.sum(1.0 * lengths * ended), episodes),
         "episodes_per_iteration": episodes.astype(jnp.float32),
     }
     return world, batch, metrics

@@ -57,6 +57,8 @@ class Lanes:
         self._evaluate = partial(evaluate_lane, games, max_steps)
         self.compile_seconds = 0.0
         self._programs: dict[str, Any] = {}
+        # Asked once: programs are compiled in threads, which do not know of a `with`.
+        self._eager, self._finds_nans = debugging.is_eager(), debugging.finds_nans()
 
         used = list(devices or jax.local_devices())[: len(self.lanes)]
         self.mesh = Mesh(np.array(used), ("lanes",))
@@ -203,9 +205,9 @@ class Lanes:
         Its first `shared` arguments are the same for all lanes.
         """
         # Games are compiled even so: they are long, and nothing is learnt in them.
-        if debugging.is_eager() and function is not self._evaluate:
+        if self._eager and function is not self._evaluate:
             return debugging.one_by_one(function, shared)
-        if debugging.finds_nans():
+        if self._finds_nans:
             donated = ()  # what was there before the NaN is run again
         lanes, same = PartitionSpec("lanes"), PartitionSpec()
         sharded = jax.shard_map(
@@ -224,14 +226,14 @@ class Lanes:
         `what` it does, in words; empty for training, whose iteration is found.
         """
         program = self._programs[name]
-        if debugging.is_eager():
+        if self._eager:
             try:
                 # Games are compiled even so.
                 with jax.disable_jit(name != "evaluate"):
                     return self._put(program(*args))
             except FloatingPointError as error:
                 raise debugging.told(error, what or "training") from error
-        if not debugging.finds_nans():
+        if not self._finds_nans:
             return jax.block_until_ready(program(*args))
         with jax.debug_nans(False):  # a NaN of a metric is no fault
             found = jax.block_until_ready(program(*args))

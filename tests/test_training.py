@@ -224,8 +224,10 @@ def test_a_diverged_lane_is_marked_and_disturbs_no_other(name):
     The programs are the same ones: the rate is a value in them.
     """
     algorithm = tiny(name, learning_rate=1e-3)
-    broken = jax.tree.map(lambda x: 1e38 if x == 1e-3 else x, algorithm)
-    assert broken.learning_rate == 1e38  # as no constructor takes it
+    # A user cannot give such a rate, and JAX can.
+    huge = jnp.float32(1e38)
+    broken = jax.tree.map(lambda leaf: huge if leaf == 1e-3 else leaf, algorithm)
+    assert broken.learning_rate is huge
     states = []
     for middle in (algorithm, broken):
         lanes = programs([(algorithm, 0), (middle, 1), (algorithm, 2)])

@@ -137,3 +137,16 @@ def test_modules_that_end_the_program_are_one_line(place, capsys):
         err = capsys.readouterr().err
         assert "quits" in err
         assert err.count("\n") == 1
+
+
+def test_an_algorithm_that_ends_the_program_is_one_line(place, capsys):
+    """While it is trained: exit status 0 in silence would look like success."""
+    method = "    def learn(self, *_):\n        raise SystemExit(0)\n"
+    mine = f"class Mine(DQN, kw_only=True):\n{method}\n\nexperiment ="
+    text = TEXT.replace("experiment =", mine).replace("        DQN(", "        Mine(")
+    (place / "mine.py").write_text(text)
+    assert main(["run", "mine.py"]) == 2
+    err = capsys.readouterr().err
+    line = text.splitlines().index("        raise SystemExit(0)") + 1
+    assert f"sys.exit(0) in mine.py, line {line} ended the program" in err
+    assert err.count("\n") == 1

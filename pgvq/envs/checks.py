@@ -52,6 +52,12 @@ def check_integer(
     return value
 
 
+def check_frame_skip(given: Any) -> int:
+    """`given` as Python's int; raises `InputError` unless it is a number of frames."""
+    value = check_integer("frame_skip", given, 1)
+    return check_integer("frame_skip", value, 1, MAX_FRAME_SKIP, WHOLE_GAME)
+
+
 def check_probability(name: str, given: Any) -> float:
     """`given` as Python's float; raises `InputError` unless it is one in 0..1."""
     value = as_float(given)

@@ -16,10 +16,9 @@ from gymnax.environments import environment, spaces
 from jax import Array
 
 from pgvq.envs.checks import (
-    MAX_FRAME_SKIP,
-    WHOLE_GAME,
     check_action,
     check_choice,
+    check_frame_skip,
     check_integer,
     check_probability,
     settle,
@@ -123,9 +122,7 @@ class Pong(environment.Environment[PongState, PongParams]):
             observation=check_choice(
                 "observation", self.observation, tuple(OBSERVATIONS)
             ),
-            frame_skip=check_integer(
-                "frame_skip", self.frame_skip, 1, MAX_FRAME_SKIP, WHOLE_GAME
-            ),
+            frame_skip=check_frame_skip(self.frame_skip),
             max_agent_steps=self.max_agent_steps
             if self.max_agent_steps is None
             else check_integer("max_agent_steps", self.max_agent_steps, 1),

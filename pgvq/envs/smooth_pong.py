@@ -17,10 +17,9 @@ from gymnax.environments import environment, spaces
 from jax import Array
 
 from pgvq.envs.checks import (
-    MAX_FRAME_SKIP,
-    WHOLE_GAME,
     check_choice,
     check_flag,
+    check_frame_skip,
     check_integer,
     settle,
 )
@@ -88,9 +87,7 @@ class SmoothPong(environment.Environment[SmoothPongState, SmoothPongParams]):
         settle(
             self,
             actions=check_choice("actions", self.actions, ACTIONS),
-            frame_skip=check_integer(
-                "frame_skip", self.frame_skip, 1, MAX_FRAME_SKIP, WHOLE_GAME
-            ),
+            frame_skip=check_frame_skip(self.frame_skip),
             temperature=temperature,
             max_agent_steps=check_integer("max_agent_steps", self.max_agent_steps, 1),
             transition_gradients=check_flag(

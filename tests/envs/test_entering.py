@@ -202,7 +202,7 @@ FAULTS = {
     ResetOther: "the observation is int32 of shape .2. after reset and float32",
     NoFinal: "final_observation",
     NoSpace: "observation_space raises RuntimeError: not now",
-    Branches: r"decides in Python on a number.*test_contract.py, line \d+",
+    Branches: r"decides in Python on a number.*test_entering.py, line \d+",
     NotHashable: r"cannot be hashed.*frozen=True",
     showing(spaces.Box(0, 10, (3,))): r"of shape \[2\], and observation_space is Box",
     showing(spaces.Box(0, 2.0, (2,))): "numbers from 0 to 3 where",
