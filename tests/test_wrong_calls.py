@@ -27,7 +27,7 @@ def experiment(**changes):
         (lambda: AnalyticPolicyGradient(env="Pong"), "is a name and no environment"),
         (lambda: AnalyticPolicyGradient(env=5), "not a gymnax environment"),
         (lambda: experiment(steps=jax.random.key(0)), "must be a number of agent ste"),
-        (lambda: experiment(title=Unfriendly()), "an object of type Unfriendly"),
+        (lambda: experiment(title=Unfriendly()), "title is of the type Unfriendly"),
         (lambda: experiment(seeds=Unfriendly()), "an object of type Unfriendly"),
         (lambda: experiment(algorithms=Unfriendly()), "an object of type Unfriendly"),
         (lambda: Pong(episode=Unfriendly()), "unknown episode an object of type"),
