@@ -18,7 +18,7 @@ MOST_BYTES = 200  # of a name; file systems allow 255, and endings are added
 # What else lies in a results folder, also where upper and lower case are the same.
 _TAKEN = ("checkpoints", "experiment.json", "summary.csv")
 _TAKEN_ENDINGS = (".png", ".svg", ".tmp")
-_NAME = re.compile(r"\w[\w .,=+@()\[\]-]*")
+_NAME = re.compile(r"\w[\w .,=+@()\[\]'-]*")
 
 
 def user_folder(kind: str) -> Path | None:
@@ -40,7 +40,7 @@ def folder_name_problem(name: object) -> str | None:
     if not isinstance(name, str):
         return f"it is of type {type(name).__name__}, not a text"
     lowered = name.lower()
-    allowed = "use letters, digits and _ - . , = + @ ( ) [ ], at most 200"
+    allowed = "use letters, digits and _ - . , ' = + @ ( ) [ ], at most 200"
     try:
         size = len(name.encode())
     except ValueError:  # half of a surrogate pair

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from pgvq.algorithms import ActorCritic
+from pgvq.algorithms import REINFORCE, ActorCritic
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.claims.instrument_gradients_figures import (
     DEFAULT,
@@ -60,6 +60,8 @@ def numbers(
         "sampled_steps": group * samples,
         "reference_steps": group * reference_samples,
         "trained_steps": int(frame.trained_steps.max()),
+        "long_rollout": REINFORCE.rollout_length,
+        "long_games": REINFORCE.num_envs,
         "default_cosine": last.loc[DEFAULT, "cosine"],
         "one_step_cosine": last.loc[ONE_STEP, "cosine"],
     }
@@ -185,8 +187,8 @@ How many agent steps it takes until signal equals noise:
 "Signal" is the estimator's own mean here, whichever way it points: a critic that is
 wrong can be wrong with very little noise. And an advantage is a small difference
 between the values of neighbouring states, so that a critic may know the values well
-and not the advantages. REINFORCE's estimates are made of whole
-rollouts of 256 agent steps in 32 games, actor-critic's of 16 steps, PPO's first step of
+and not the advantages. REINFORCE's estimates are made of
+rollouts of <<long_rollout>> agent steps in <<long_games>> games, actor-critic's of 16 steps, PPO's first step of
 a minibatch. One estimate of the default actor-critic, from <<rollout:,.0f>> agent
 steps, has a cosine of <<default_cosine:.2f>> with the reference after
 <<trained_steps:,.0f>> agent steps of training, and that of λ = 0
