@@ -190,7 +190,8 @@ between the values of neighbouring states, so that a critic may know the values 
 and not the advantages. REINFORCE's estimates are made of
 rollouts of <<long_rollout:.0f>> agent steps in <<long_games:.0f>> games,
 actor-critic's of 16 steps, PPO's first step of a minibatch. One estimate of the default
-actor-critic, from <<rollout:,.0f>> agent steps, has a cosine of <<default_cosine:.2f>> with the reference after
+actor-critic, from <<rollout:,.0f>> agent steps, has a cosine of
+<<default_cosine:.2f>> with the reference after
 <<trained_steps:,.0f>> agent steps of training, and that of λ = 0
 <<one_step_cosine:.2f>>. A single estimate is no more than a vote: training takes one
 such step after the other, and what all of them share adds up.
