@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 LAYERS = {
     0: "types scalars plain_text locations devices files locking plugins provenance "
     "statistics memory bounds sources identity identity_graph identity_parts "
-    "identity_code schema places interrupts trust digests exact seals",
+    "identity_code schema places interrupts trust digests exact seals seeds",
     1: "returns losses quantiles exploration torsos networks optimizers replay "
     "prioritized minibatches estimators",
     2: "envs rollout",

@@ -55,6 +55,7 @@ Examples:
 
     pgvq run experiments/pong.py
     pgvq run experiments/pong.py --seeds 30      (only the seeds that are missing)
+    pgvq run experiments/pong.py --seeds 100:110 (seeds 100 to 109, kept beside others)
     pgvq run experiments/pong.py --steps 2e6 --out results/longer
     pgvq run experiments/pong.py --set dqn.learning_rate=3e-4 --out results/slower
     pgvq run experiments/pong.py --set dqn.torso.features=128,128
@@ -139,8 +140,9 @@ class Run:
     file: Positional[Annotated[str, arg(metavar="FILE")]]
     """Python file that defines `experiment`, or a list `experiments`; `pong` means
     experiments/pong.py."""
-    seeds: Annotated[int | None, arg(metavar="N")] = None
-    """Runs per algorithm: seeds 0 to N - 1. More seeds later train only those."""
+    seeds: Annotated[str | None, arg(metavar="SEEDS")] = None
+    """Runs per algorithm: 8 (seeds 0 to 7), 100:110 (seeds 100 to 109), 3,7,11, or
+    0:5,100:105. Only those that are missing are trained; others are kept."""
     steps: Annotated[float | None, arg(metavar="STEPS")] = None
     """Budget of each run in agent steps, such as 2e6."""
     settings: Annotated[
@@ -214,8 +216,8 @@ class Watch:
     """A results folder, such as results/pong."""
     algorithm: Annotated[str | None, arg(metavar="VARIANT")] = None
     """Which variant plays; the first that has a checkpoint by default."""
-    seed: Annotated[int, arg(metavar="SEED")] = 0
-    """Which of its runs."""
+    seed: Annotated[int | None, arg(metavar="SEED")] = None
+    """Which of its runs; the one of the lowest seed by default."""
     out: Annotated[str, arg(metavar="FILE.gif")] = "rally.gif"
     """Where the GIF goes."""
     mode: Literal["greedy", "explore"] = "greedy"

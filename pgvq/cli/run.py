@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 from rich.console import Console
 
-from pgvq import devices, plotting
+from pgvq import devices, plotting, seeds
 from pgvq.algorithms.base import RolloutAlgorithm
 from pgvq.cli.loading import execute, load_experiment, load_study, select
 from pgvq.cli.overrides import override
@@ -20,7 +20,17 @@ from pgvq.plain_text import say, visible
 from pgvq.progress_display import reporter_for
 from pgvq.results import Results
 from pgvq.runner import Interrupted, run
-from pgvq.schema import choice, listed, mapped, maybe, number, problem, record, text
+from pgvq.schema import (
+    choice,
+    either,
+    listed,
+    mapped,
+    maybe,
+    number,
+    problem,
+    record,
+    text,
+)
 from pgvq.score_meaning import environment_of_variant
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
@@ -29,12 +39,18 @@ if TYPE_CHECKING:
     from pgvq.cli import Run
 
 CHANGES = ("seeds", "steps", "evaluations", "games")  # options that change experiments
+MOST_OF_SEEDS = 10_000  # letters that name seeds
 # What a results folder keeps of how it was made; another program may have written it.
 SOURCE = record(
     {"text": text(10_000_000)},
     optional={
         "changes": maybe(
-            mapped(maybe(number(-1e15, 1e15)), most=10, names=choice(*CHANGES))
+            mapped(
+                # Seeds may be a text, such as 100:110.
+                maybe(either(number(-1e15, 1e15), text(MOST_OF_SEEDS))),
+                most=10,
+                names=choice(*CHANGES),
+            )
         ),
         "set": maybe(listed(text(10_000), most=10_000)),
     },
@@ -44,6 +60,7 @@ SOURCE = record(
 def run_file(asked: "Run", console: Console) -> int:
     """Runs what a file defines, experiments or a study; returns the exit status."""
     changes = {name: getattr(asked, name) for name in CHANGES}
+    changes["seeds"] = _seeds(asked.seeds)
     if asked.no_cache:
         jax.config.update("jax_enable_compilation_cache", False)
     study = load_study(asked.file)
@@ -70,6 +87,14 @@ def run_file(asked: "Run", console: Console) -> int:
             "always measured whole; choose among its claims by --claim NUMBER"
         )
     return run_study(study, asked.claim, asked.out, console)
+
+
+def _seeds(given: str | None) -> int | str | None:
+    """What `--seeds` says, in the form that a results folder keeps."""
+    if given is None:
+        return None
+    read = seeds.from_text(given)
+    return read if isinstance(read, int) else seeds.as_text(read)
 
 
 def run_experiment(
@@ -141,6 +166,7 @@ def changed(
     experiment: Experiment, changes: dict[str, Any], settings: Sequence[str]
 ) -> Experiment:
     """The experiment as the command line wants it."""
+    changes = changes | {"seeds": seeds.of_changes(changes.get("seeds"))}
     given = {name: value for name, value in changes.items() if value is not None}
     # One step: a budget and a setting may each be impossible without the other.
     return override(experiment, settings, **given)
@@ -148,8 +174,8 @@ def changed(
 
 def header(experiment: Experiment) -> str:
     """What is about to run: how much of it, and on what."""
-    seeds, variants = experiment.seeds, experiment.variants
-    many = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    variants = experiment.variants
+    many = seeds.in_words(seeds.checked(experiment.seeds))
     count = f"{len(variants)} algorithm{'s' if len(variants) > 1 else ''}"
     budget = f"{experiment.steps:,.0f} agent steps each"
     lines = [
@@ -197,7 +223,11 @@ def show(results: Results, folder: Path, console: Console) -> None:
     ]
     if of_pong:
         watch = ["pgvq", "watch", str(folder), "--algorithm", of_pong[0]]
-        lines.append(f"watch it play: {shlex.join(watch)} --seed 0 --out rally.gif")
+        table = results.evaluations
+        first = table.loc[table["variant"] == of_pong[0], "seed"].min()
+        lines.append(
+            f"watch it play: {shlex.join(watch)} --seed {first} --out rally.gif"
+        )
     lines.append(f"draw it again: {shlex.join(['pgvq', 'plot', str(folder)])}")
     say(console, "\n".join(lines), wrap=False)
 
