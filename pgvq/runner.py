@@ -14,9 +14,10 @@ Checkpoints may be deleted, a batch's folder at a time or all of them: the lanes
 batch that has no folder are done by their tables alone (`pgvq.checkpoints`).
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,20 @@ def run(
             process, or holds an experiment of another configuration.
         Interrupted: Ctrl-C; what was trained is saved.
     """
+    with opened(experiment, out, reporter, fresh=fresh, source=source) as work:
+        return work.finish()
+
+
+@contextlib.contextmanager
+def opened(
+    experiment: Experiment,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+    *,
+    fresh: bool = False,
+    source: dict[str, Any] | None = None,
+) -> Iterator["Run"]:
+    """A run that holds the lock of its folder; arguments and errors are `run`'s."""
     devices.wanted_devices()
     if not isinstance(experiment, Experiment):
         raise InputError(
@@ -88,7 +103,8 @@ def run(
     _check_arguments(reporter, fresh, source)
     check_precision()
     if out is None:
-        return Run(experiment, None, reporter).finish()
+        yield Run(experiment, None, reporter)
+        return
     folder = as_path(out, "out")
     results.check_place(folder)
     if fresh or not (folder / "experiment.json").exists():
@@ -99,9 +115,9 @@ def run(
     with locked(folder):
         if fresh:
             results.delete(folder)
-        opened = Run(experiment, folder, reporter, source)
+        work = Run(experiment, folder, reporter, source)
         checkpoints.clean(folder)
-        return opened.finish()
+        yield work
 
 
 def train(
@@ -166,7 +182,7 @@ def _name(out: Any) -> str:
 
 
 class Run:
-    """One call of `run`: the tables, and what they lack."""
+    """An experiment and its folder while it trains: the tables, and what they lack."""
 
     def __init__(
         self,
@@ -268,7 +284,7 @@ class Run:
         )
         unsaved = self._unsaved(batches)
         missing = [
-            lane for lane in wanted if lane in unsaved or not self._has_all_rows(*lane)
+            lane for lane in wanted if lane in unsaved or not self.has_all_rows(*lane)
         ]
         plan: list[tuple[list[Lane], checkpoints.Batch | None]] = []
         left = set(missing)
@@ -295,11 +311,12 @@ class Run:
         saved = {lane for batch in ended for lane in batch.lanes}
         for batch in known:
             overtaken = batch not in ended and saved.issuperset(batch.lanes)
-            if overtaken and all(self._has_all_rows(*lane) for lane in batch.lanes):
+            if overtaken and all(self.has_all_rows(*lane) for lane in batch.lanes):
                 batch.remove()
         return {lane for batch in known for lane in batch.lanes} - saved
 
-    def _has_all_rows(self, name: str, seed: int) -> bool:
+    def has_all_rows(self, name: str, seed: int) -> bool:
+        """Whether the tables hold a run's whole training."""
         return self._has_rows(name, seed, self.marks[name])
 
     def _can_go_on(self, batch: checkpoints.Batch) -> bool:

@@ -56,6 +56,7 @@ Examples:
     pgvq run experiments/pong.py
     pgvq run experiments/pong.py --seeds 30      (only the seeds that are missing)
     pgvq run experiments/pong.py --seeds 100:110 (seeds 100 to 109, kept beside others)
+    pgvq run experiments/pong.py --seeds auto    (stops when it knows who is better)
     pgvq run experiments/pong.py --steps 2e6 --out results/longer
     pgvq run experiments/pong.py --set dqn.learning_rate=3e-4 --out results/slower
     pgvq run experiments/pong.py --set dqn.torso.features=128,128
@@ -142,7 +143,10 @@ class Run:
     experiments/pong.py."""
     seeds: Annotated[str | None, arg(metavar="SEEDS")] = None
     """Runs per algorithm: 8 (seeds 0 to 7), 100:110 (seeds 100 to 109), 3,7,11, or
-    0:5,100:105. Only those that are missing are trained; others are kept."""
+    0:5,100:105. Only those that are missing are trained; others are kept. auto: as
+    many as it takes to tell every two algorithms apart, five at a time."""
+    most_seeds: Annotated[int | None, arg(metavar="N")] = None
+    """With --seeds auto: at most N seeds of each algorithm; 30 by default."""
     steps: Annotated[float | None, arg(metavar="STEPS")] = None
     """Budget of each run in agent steps, such as 2e6."""
     settings: Annotated[

@@ -1,0 +1,1 @@
+"""What results say: statistics of comparisons, computed once for tables and figures."""
