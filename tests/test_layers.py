@@ -19,7 +19,7 @@ LAYERS = {
     3: "algorithms",
     4: "debugging lane training checkpoints",
     5: "experiment paths sweeping programs feasibility differences batch_run runner "
-    "adaptive_run progress results results_format tables curves "
+    "adaptive_run merging progress results results_format tables curves "
     "summary summary_table score_meaning plotting plotting_style plotting_curves "
     "plotting_scores plotting_table plotting_panels plotting_credit naming animation "
     "report doctor diagnostics study study_page",

@@ -33,6 +33,7 @@ HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side
     pgvq run experiments/pong.py     train, several seeds each; goes on if stopped
     pgvq plot results/pong           draw the figures again
     pgvq watch results/pong          a GIF of a trained agent
+    pgvq merge A B --out C           seeds of several machines in one folder
     pgvq list                        algorithms and environments
     pgvq new my_algorithm.py         begin an algorithm of your own
     pgvq doctor my_algorithm.py      does it keep what algorithms promise?
@@ -131,6 +132,21 @@ Examples:
     pgvq watch results/pong
     pgvq watch downloaded --experiment experiments/pong.py
     pgvq watch results/pong --algorithm dqn --seed 3 --out rally.gif
+"""
+
+MERGE = """Put results folders of one experiment, made on several machines, into one.
+
+Each machine trains seeds of its own; the merged folder holds all of them, and can be
+drawn and continued like any other. The folders must be of the same experiment (budget,
+evaluation, algorithms, your own code), and are left as they are. Runs that are not at
+the end of their budget are left out, and checkpoints are not copied.
+
+Examples:
+
+    pgvq run experiments/pong.py --seeds 0:5  --out results/a     (on one machine)
+    pgvq run experiments/pong.py --seeds 5:10 --out results/b     (on another one)
+    pgvq merge results/a results/b --out results/all
+    pgvq run experiments/pong.py --seeds 20 --out results/all     (ten more)
 """
 
 
@@ -236,6 +252,16 @@ class Watch:
     """Execute the experiment file that the folder keeps, whoever wrote it."""
 
 
+@dataclasses.dataclass
+class Merge:
+    """Put results folders of one experiment, made on several machines, into one."""
+
+    folders: Positional[Annotated[tuple[str, ...], arg(metavar="FOLDER")]]
+    """Two or more results folders; nothing is written there."""
+    out: Annotated[str, arg(metavar="FOLDER")]
+    """The new folder; it must not exist yet, or be empty."""
+
+
 COMMANDS: dict[str, type] = {
     "run": Run,
     "plot": Plot,
@@ -243,13 +269,14 @@ COMMANDS: dict[str, type] = {
     "new": New,
     "doctor": Doctor,
     "watch": Watch,
+    "merge": Merge,
 }
 
 
 def commands(chosen: str | None) -> Any:
     """The type that the options are read into; only `chosen` is described in full."""
     texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "doctor": DOCTOR}
-    texts["watch"] = WATCH
+    texts |= {"watch": WATCH, "merge": MERGE}
     if chosen == "doctor":
         from pgvq.cli.doctor import check_names
 
@@ -362,7 +389,9 @@ def _parsed(given: list[str]) -> Any:
     return command
 
 
-def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console) -> int:
+def perform(
+    command: Run | Plot | List | New | Doctor | Watch | Merge, console: Console
+) -> int:
     """Hands a command to the module that does it."""
     if isinstance(command, Run):
         from pgvq.cli.run import run_file
@@ -384,6 +413,10 @@ def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console)
         from pgvq.cli.doctor import visit
 
         return visit(command.target, command.env, console, command.check)
+    if isinstance(command, Merge):
+        from pgvq.cli.merging import merge_folders
+
+        return merge_folders(command, console)
     from pgvq.cli.watching import watch
 
     return watch(command, console)
