@@ -185,9 +185,10 @@ def _scores(work: Run, name: str, seeds: Any) -> list[float]:
     for seed in seeds:
         if not work.has_all_rows(name, seed):
             break
-        games = rows.loc[rows["seed"] == seed, "score"].to_numpy(np.float64)
+        # In float32 as the tables on disk hold it, so that both say the same.
+        games = rows.loc[rows["seed"] == seed, "score"].to_numpy(np.float32)
         with np.errstate(invalid="ignore"):  # infinity less infinity
-            scores.append(float(np.mean(games)))
+            scores.append(float(np.mean(games, dtype=np.float64)))
     return scores
 
 

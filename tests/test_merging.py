@@ -149,7 +149,8 @@ def test_runs_that_are_not_complete_are_left_out_and_named(place):
     last = results.read_table("a", "dqn", "training")["agent_steps"].max()
     keep("a", lambda table: (table["seed"] == 1) | (table["agent_steps"] < last))
     # Of seed 2 a point on the way is missing, of seed 3 a game.
-    keep("b", lambda t: (t["seed"] != 2) | (t["agent_steps"] != t["agent_steps"].max()))
+    middle = sorted(results.read_table("b", "dqn", "training")["agent_steps"])[2]
+    keep("b", lambda table: (table["seed"] != 2) | (table["agent_steps"] != middle))
     table = results.read_table("b", "dqn", "evaluations")
     results.write_table("b", "dqn", "evaluations", table.iloc[:-1])
     notes = Notes()

@@ -30,6 +30,7 @@ TMLR 2024), which steps down over pairs; closed testing (Marcus, Peritz and Gabr
 differ. Spending of alpha: Lan and DeMets (1983).
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -139,20 +140,28 @@ def statistics(
         `[R, 1 + M, K]`, the data itself first, then M permutations of it; totals over
         the seeds of all looks so far.
     """
-    count, learners, looks, group = scores.shape
+    count, learners, looks, _ = scores.shape
     filled = finite(scores)
-    labels = np.repeat(np.arange(learners), group)
     totals = np.zeros((count, 1 + plan.permutations, learners))
     found = np.empty((count, 1 + plan.permutations, looks))
     for look in range(looks):
-        generator = np.random.default_rng([plan.seed, look, *block])
-        drawn = np.tile(labels, (1 + plan.permutations, 1))
-        drawn[1:] = generator.permuted(drawn[1:], axis=1)
-        belongs = drawn.T[:, :, None] == np.arange(learners)  # [B n, 1 + M, B]
+        belongs = _assignments(plan, look, block, learners)
         mine = filled[:, :, look].reshape(count, -1)
-        totals += np.tensordot(mine, belongs.astype(np.float64), axes=1)
+        totals += np.tensordot(mine, belongs, axes=1)
         found[:, :, look] = np.ptp(totals, axis=2)
     return found
+
+
+@functools.lru_cache(16)
+def _assignments(
+    plan: Plan, look: int, block: tuple[int, ...], learners: int
+) -> NDArray[np.float64]:
+    """Whose each score is, by permutation: ones and zeros `[B n, 1 + M, B]`."""
+    generator = np.random.default_rng([plan.seed, look, *block])
+    labels = np.repeat(np.arange(learners), plan.group)
+    drawn = np.tile(labels, (1 + plan.permutations, 1))
+    drawn[1:] = generator.permuted(drawn[1:], axis=1)
+    return (drawn.T[:, :, None] == np.arange(learners)).astype(np.float64)
 
 
 def first_crossing(
