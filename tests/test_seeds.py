@@ -6,7 +6,10 @@ import pytest
 from cli_fixtures import TEXT, Calls, assert_equal, dqn, tiny
 
 from pgvq import InputError, seeds
+from pgvq.cli import main
+from pgvq.cli import run as command_line
 from pgvq.cli.run import header, made_from
+from pgvq.cli.watching import find_lane
 from pgvq.runner import run, train
 
 SAME = [
@@ -174,3 +177,32 @@ def test_a_folder_that_names_no_seeds_is_one_line(kept):
     source = {"text": TEXT, "changes": {"seeds": kept}, "set": []}
     with pytest.raises(InputError, match="seeds"):
         made_from(source, "experiment.json", "tiny")
+
+
+@pytest.mark.usefixtures("compile_once")
+def test_the_lowest_seed_is_watched_unless_another_is_named(tmp_path):
+    held = tiny().describe()
+    run(tiny(seeds=[100, 101]), tmp_path)
+
+    def found(seed, variant=None):
+        batch, number = find_lane(tmp_path, held, variant, seed)
+        return batch.lanes[number]
+
+    assert found(None) == found(None, "dqn") == ("dqn", 100)
+    assert found(101) == ("dqn", 101)
+    with pytest.raises(InputError, match="with seed 0: there are seeds 100, 101"):
+        found(0)
+
+
+def test_the_command_trains_the_seeds_that_it_names(workplace, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        command_line, "train", lambda made, *rest: asked.append((made, rest)) or 0
+    )
+    assert main(["run", "tiny.py", "--seeds", "0:2,100:102", "--out", "out"]) == 0
+    [(made, (_, source, _, again, *_))] = asked
+    assert made.seed_numbers == (0, 1, 100, 101)
+    assert source["changes"]["seeds"] == "0:2,100:102"
+    assert again == "pgvq run tiny.py --seeds 0:2,100:102 --out out"
+    assert main(["run", "tiny.py", "--seeds", "3"]) == 0
+    assert asked[1][1][1]["changes"]["seeds"] == 3
