@@ -72,7 +72,7 @@ def run_adaptively(
     if isinstance(experiment, Experiment):
         first = experiment.seed_numbers[0]
         experiment = experiment.replace(seeds=range(first, first + cap))
-        _check_comparable(experiment)
+        check_comparable(experiment)
     with opened(experiment, out, reporter, fresh=fresh, source=source) as work:
         _check_plan(work.folder, plan, list(experiment.variants))
         state = _state(work, plan)
@@ -127,7 +127,8 @@ def load_comparison(folder: Path) -> adaptive.Comparison | None:
     return adaptive.from_json(read_json(path, dict, remedy), str(path))
 
 
-def _check_comparable(experiment: Experiment) -> None:
+def check_comparable(experiment: Experiment) -> None:
+    """Raises `InputError` unless there are variants with scores of one environment."""
     described = experiment.describe()
     first, *others = described["variants"]
     if not others:

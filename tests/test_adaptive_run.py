@@ -215,6 +215,14 @@ def test_the_command_prints_what_was_decided(made_up, workplace, capsys):
     assert made_from(source, "x", "tiny").seed_numbers == range(2)
 
 
+def test_one_variant_is_refused_before_anything_is_made(workplace, capsys):
+    assert main(["run", "tiny.py", "--seeds", "auto"]) == 2
+    error = capsys.readouterr().err
+    assert "has only dqn; give a number of seeds" in error
+    assert error.count("\n") == 1
+    assert not (workplace / "results").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("compile_once")
 def test_real_training_killed_and_continued(tmp_path):

@@ -9,7 +9,12 @@ import jax
 from rich.console import Console
 
 from pgvq import devices, plotting, seeds
-from pgvq.adaptive_run import MOST_SEEDS, planned, run_adaptively
+from pgvq.adaptive_run import (
+    MOST_SEEDS,
+    check_comparable,
+    planned,
+    run_adaptively,
+)
 from pgvq.algorithms.base import RolloutAlgorithm
 from pgvq.analysis.adaptive import Comparison, sentences
 from pgvq.cli.loading import execute, load_experiment, load_study, select
@@ -150,6 +155,8 @@ def run_experiment(
     place = None if out is None else as_path(out, "--out")
     # All are checked before the first is trained.
     experiments = [changed(each, changes, settings) for each in chosen]
+    for experiment in experiments if most is not None else ():
+        check_comparable(experiment)
     source = {"text": loaded.text, "changes": changes, "set": list(settings)}
     again = command(file, changes, settings, out, only, most)
     for experiment in experiments:
