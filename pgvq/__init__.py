@@ -8,6 +8,7 @@ from pgvq.types import InputError
 with contextlib.suppress(InputError):  # whoever trains is told
     devices.set_up()  # before anything starts JAX, as importing gymnax does
 
+from pgvq.adaptive_run import run_adaptively
 from pgvq.algorithms import (
     ALGORITHMS,
     DQN,
@@ -22,6 +23,7 @@ from pgvq.algorithms import (
 )
 from pgvq.envs import Pong, SmoothPong, make
 from pgvq.experiment import Experiment
+from pgvq.merging import merge
 from pgvq.results import Results, load
 from pgvq.runner import run, train
 from pgvq.sweeping import sweep
@@ -46,7 +48,9 @@ __all__ = [
     "Tabular",
     "load",
     "make",
+    "merge",
     "run",
+    "run_adaptively",
     "sweep",
     "train",
 ]

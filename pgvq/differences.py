@@ -59,6 +59,32 @@ def differences(
     return found + _of_variants(held["variants"], new["variants"], experiment.variants)
 
 
+def differences_of_folders(
+    one: Mapping[str, Any], other: Mapping[str, Any]
+) -> list[str]:
+    """What differs between two descriptions that have digests, one phrase each.
+
+    Empty where, and only where, both are of one configuration.
+    """
+    if configuration_digest(one) == configuration_digest(other):
+        return []
+    names = [n for n in CONFIGURATION if n not in ("variants", "sources")]
+    found = [x for n in names for x in _of_values(one.get(n), other.get(n), n)]
+    found += _of_sources(one.get("sources") or {}, other.get("sources") or {})
+    before, after = (
+        {part["name"]: part for part in side["variants"]} for side in (one, other)
+    )
+    for name in {**before, **after}:
+        if name not in before or name not in after:
+            said = [_kind(side.get(name)) for side in (before, after)]
+            found.append(f"{name}: {said[0]} -> {said[1]}")
+        else:
+            found += changes(_described(before[name]), _described(after[name]), name)
+    if not found and list(before) != list(after):
+        found.append("the order of the variants")
+    return found or ["their digests"]
+
+
 def _of_variants(
     held: list[Any], new: list[Any], variants: Mapping[str, Algorithm]
 ) -> list[str]:

@@ -8,7 +8,8 @@
     )
 
 Every algorithm gets the same budget in agent steps, the same evaluation and the same
-seeds. `pgvq.runner.run` trains it.
+seeds (0 to 4 here; `seeds=range(100, 110)` and `seeds=[3, 7, 11]` name them).
+`pgvq.runner.run` trains it.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-from pgvq import bounds
+from pgvq import bounds, seeds
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
 from pgvq.bounds import MAX_STEPS
 from pgvq.envs.contract import check_environment
@@ -51,7 +52,9 @@ class Experiment:
     # By name, or a list of algorithms and of what `sweep` returns; names are then made.
     algorithms: Mapping[str, Algorithm] | Sequence[Algorithm | Mapping[str, Algorithm]]
     steps: float  # budget of each run, agent steps; met up to one iteration, upwards
-    seeds: int = 5  # runs per algorithm: seeds 0 .. seeds - 1
+    # Runs per algorithm: 5 (seeds 0 to 4), range(100, 110) or [3, 7, 11]. No part of
+    # what an experiment is: a folder may get others later.
+    seeds: int | range | Sequence[int] = 5
     evaluations: int = 20  # evaluation points after the one before learning
     games: int = 10  # complete games per seed, evaluation point and mode
     # Agent steps after which a game of an evaluation counts as truncated. None: what
@@ -64,7 +67,8 @@ class Experiment:
             raise InputError(f"name={shown(self.name, 60)} cannot be a folder; {fault}")
         if wrong := text(MOST_OF_TITLE)(self.title, "title"):
             raise InputError(f"{wrong}; give another title")
-        for field in ("seeds", "evaluations", "games", "max_game_steps"):
+        object.__setattr__(self, "seeds", seeds.checked(self.seeds))
+        for field in ("evaluations", "games", "max_game_steps"):
             if field == "max_game_steps" and self.max_game_steps is None:
                 continue
             number = bounds.whole_number(field, getattr(self, field))
@@ -72,7 +76,7 @@ class Experiment:
         object.__setattr__(self, "algorithms", named(self.algorithms))
         object.__setattr__(self, "steps", _checked_steps(self.steps))
         bounds.check_tables(
-            self.seeds, self.evaluations, self.games, len(self.algorithms)
+            len(self.seed_numbers), self.evaluations, self.games, len(self.algorithms)
         )
         for name, algorithm in cast(Any, self.algorithms).items():
             check_algorithm(name, algorithm)
@@ -93,6 +97,11 @@ class Experiment:
             name: _resolved(algorithm, float(self.steps))
             for name, algorithm in cast(Any, self.algorithms).items()
         }
+
+    @property
+    def seed_numbers(self) -> range | tuple[int, ...]:
+        """The seeds of each algorithm, ascending."""
+        return seeds.numbers(cast(seeds.Seeds, self.seeds))
 
     def replace(self, **changes: Any) -> "Experiment":
         """The same experiment with some fields changed, and checked again."""

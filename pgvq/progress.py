@@ -44,3 +44,6 @@ class Reporter:
 
     def finished(self, lanes: list[Lane], complete: bool) -> None:
         """The batch is at its end (`complete`), or was interrupted."""
+
+    def compared(self, decisions: Sequence[str]) -> None:
+        """What a comparison has decided so far, a sentence per pair."""

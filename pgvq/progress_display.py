@@ -77,6 +77,10 @@ class Plain(Reporter):
             f"{duration(self.compile_seconds)} of compilation"
         )
 
+    def compared(self, decisions: Sequence[str]) -> None:
+        for line in decisions:
+            self.say(line)
+
     def __enter__(self) -> "Plain":
         return self
 
@@ -171,6 +175,10 @@ class Live(Reporter):
     def finished(self, lanes: list[Lane], complete: bool) -> None:
         ended = "in" if complete else "stopped at"
         self._show(now=f"{ended} {duration(self.rate.seconds)}", since=None)
+
+    def compared(self, decisions: Sequence[str]) -> None:
+        for line in decisions:
+            say(self.bars.console, line)
 
     def _show(self, **changes: Any) -> None:
         steps = f"{short(self.done)}/{short(self.total)}"

@@ -5,6 +5,7 @@
       VARIANT/evaluations.parquet     one row per seed, evaluation point, mode and game
       VARIANT/training.parquet        one row per seed and evaluation point
       VARIANT/provenance.json         a list of sessions: versions, devices, timings
+      adaptive.json                   of `--seeds auto`: plan, scores, decisions
       checkpoints/                    only for resuming; may be deleted
       learning_curves.png, ...        made from the above by `pgvq plot`
 
@@ -45,12 +46,18 @@ met the step cap.
 float columns, NaN where not yet known.
 
 `source` is what `pgvq run` was given: the `text` of the experiment's file, the options'
-`changes` and `set`. Only `pgvq watch` executes it; loading and plotting execute nothing
-of a folder. `origin` in it is this user's signature, made when the folder is made
-(`pgvq.trust`): where it is missing, or `source` was changed, `watch` asks for --trust.
+`changes` (`seeds` there is a number, or a text such as "100:110" or "auto") and `set`.
+Only `pgvq watch` executes it; loading and plotting execute nothing of a folder.
+`origin` in it is this user's signature, made when the folder is made (`pgvq.trust`):
+where it is missing, or `source` was changed, `watch` asks for --trust.
 
 A lane is done when its tables are complete and its last checkpoint is there. Where the
 whole folder of its batch, or `checkpoints`, was deleted, the tables are enough.
+
+`adaptive.json` holds the `plan` of a comparison (`group`, `looks`, `alpha`,
+`permutations`, `seed`), the final `scores` by variant in the order of seeds, what they
+decide of all `pairs` (`a`, `b`, `verdict`, `seeds`) and whether it is `finished`. It
+follows from the tables and may be deleted (`pgvq.analysis.adaptive`).
 
 Every file is written atomically (a temporary file, then a rename); what killed
 processes leave is removed at the next start. Nothing is written through a link that

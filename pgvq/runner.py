@@ -7,13 +7,17 @@ run is killed at, the next one goes on from the checkpoint, drops rows beyond it
 writes them again, equal. Rows that should be there before a checkpoint and are not,
 because somebody deleted a table, make it useless.
 
+Seeds that are asked for and missing are trained; others that the folder holds stay, and
+are part of the results that are returned and drawn.
+
 Checkpoints may be deleted, a batch's folder at a time or all of them: the lanes of a
 batch that has no folder are done by their tables alone (`pgvq.checkpoints`).
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +81,20 @@ def run(
             process, or holds an experiment of another configuration.
         Interrupted: Ctrl-C; what was trained is saved.
     """
+    with opened(experiment, out, reporter, fresh=fresh, source=source) as work:
+        return work.finish()
+
+
+@contextlib.contextmanager
+def opened(
+    experiment: Experiment,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+    *,
+    fresh: bool = False,
+    source: dict[str, Any] | None = None,
+) -> Iterator["Run"]:
+    """A run that holds the lock of its folder; arguments and errors are `run`'s."""
     devices.wanted_devices()
     if not isinstance(experiment, Experiment):
         raise InputError(
@@ -85,7 +103,8 @@ def run(
     _check_arguments(reporter, fresh, source)
     check_precision()
     if out is None:
-        return Run(experiment, None, reporter).finish()
+        yield Run(experiment, None, reporter)
+        return
     folder = as_path(out, "out")
     results.check_place(folder)
     if fresh or not (folder / "experiment.json").exists():
@@ -96,16 +115,16 @@ def run(
     with locked(folder):
         if fresh:
             results.delete(folder)
-        opened = Run(experiment, folder, reporter, source)
+        work = Run(experiment, folder, reporter, source)
         checkpoints.clean(folder)
-        return opened.finish()
+        yield work
 
 
 def train(
     algorithm: Any,
     *,
     steps: float,
-    seeds: int = 5,
+    seeds: int | range | Sequence[int] = 5,
     evaluations: int = 20,
     games: int = 10,
     out: str | Path | None = None,
@@ -116,7 +135,7 @@ def train(
     Args:
         algorithm: such as `DQN()`.
         steps: budget of each seed, agent steps.
-        seeds: how many; seeds 0 .. seeds - 1.
+        seeds: how many from 0 on, or which: `range(100, 110)`, `[3, 7, 11]`.
         evaluations: points at which it is evaluated, after the one before learning.
         games: complete games per seed, point and mode.
         out: results folder; None keeps everything in memory.
@@ -163,7 +182,7 @@ def _name(out: Any) -> str:
 
 
 class Run:
-    """One call of `run`: the tables, and what they lack."""
+    """An experiment and its folder while it trains: the tables, and what they lack."""
 
     def __init__(
         self,
@@ -196,18 +215,29 @@ class Run:
 
     def finish(self) -> Results:
         """Trains all that is missing."""
+        seeds = self.experiment.seed_numbers
+        self.train([(name, seed) for name in self.tables for seed in seeds])
+        return self.assembled()
+
+    def train(self, wanted: Iterable[tuple[str, int]]) -> None:
+        """Trains what is missing of some variants and seeds.
+
+        Raises:
+            InputError: a program cannot be built, or a file not be written.
+            Interrupted: Ctrl-C; what was trained is saved.
+        """
+        wanted = list(wanted)
         with interruptible() as interrupted:
-            batches, missing = self._plan()
+            batches, missing = self._plan(wanted)
             _check_programs(self.experiment, [lanes for lanes, _ in batches])
             self._say_what_is_uncertain(missing)
-            done = self.experiment.seeds * len(self.tables) - missing
+            done = len(wanted) - missing
             self.reporter.planned(self.experiment, done, [b[0] for b in batches])
             for lanes, saved in batches:
                 try:
                     BatchRun(self, lanes, saved, interrupted).finish()
                 except Stopped:
                     raise Interrupted(self._farewell(), self.assembled()) from None
-        return self.assembled()
 
     def _open(self, folder: Path, source: dict[str, Any] | None) -> None:
         """Reads what the folder holds, or makes it."""
@@ -245,17 +275,16 @@ class Run:
             self.description["continued_without_digest"] = True
             results.update(self.folder, self.description)
 
-    def _plan(self) -> tuple[list[tuple[list[Lane], checkpoints.Batch | None]], int]:
+    def _plan(
+        self, wanted: Iterable[tuple[str, int]]
+    ) -> tuple[list[tuple[list[Lane], checkpoints.Batch | None]], int]:
         """Batches to train, resumed ones first, and the number of missing lanes."""
         batches = (
             checkpoints.saved_batches(self.folder, begun=True) if self.folder else []
         )
         unsaved = self._unsaved(batches)
         missing = [
-            (name, seed)
-            for name in self.tables
-            for seed in range(self.experiment.seeds)
-            if (name, seed) in unsaved or not self._has_all_rows(name, seed)
+            lane for lane in wanted if lane in unsaved or not self.has_all_rows(*lane)
         ]
         plan: list[tuple[list[Lane], checkpoints.Batch | None]] = []
         left = set(missing)
@@ -282,11 +311,12 @@ class Run:
         saved = {lane for batch in ended for lane in batch.lanes}
         for batch in known:
             overtaken = batch not in ended and saved.issuperset(batch.lanes)
-            if overtaken and all(self._has_all_rows(*lane) for lane in batch.lanes):
+            if overtaken and all(self.has_all_rows(*lane) for lane in batch.lanes):
                 batch.remove()
         return {lane for batch in known for lane in batch.lanes} - saved
 
-    def _has_all_rows(self, name: str, seed: int) -> bool:
+    def has_all_rows(self, name: str, seed: int) -> bool:
+        """Whether the tables hold a run's whole training."""
         return self._has_rows(name, seed, self.marks[name])
 
     def _can_go_on(self, batch: checkpoints.Batch) -> bool:

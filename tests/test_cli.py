@@ -364,7 +364,7 @@ def test_settings_that_contradict():
 RUNS = {
     ("--steps", "10"): "less than what dqn takes",
     ("--steps", "nan"): "steps=nan must be",
-    ("--seeds", "0"): "seeds=0 must be",
+    ("--seeds", "0"): "--seeds 0 must be a number of seeds from 1",
     ("--seeds", "1000000000"): "seeds=1000000000 is too many",
     ("--evaluations", "1000000000"): "evaluations=1000000000 is too many",
     ("--games", "1000000000"): "games=1000000000 is too many",

@@ -12,14 +12,14 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 LAYERS = {
     0: "types scalars plain_text locations devices files locking plugins provenance "
     "statistics memory bounds sources identity identity_graph identity_parts "
-    "identity_code schema places interrupts trust digests exact seals",
+    "identity_code schema places interrupts trust digests exact seals seeds",
     1: "returns losses quantiles exploration torsos networks optimizers replay "
     "prioritized minibatches estimators",
     2: "envs rollout",
     3: "algorithms",
     4: "debugging lane training checkpoints",
     5: "experiment paths sweeping programs feasibility differences batch_run runner "
-    "progress results results_format tables curves analysis "
+    "adaptive_run merging progress results results_format tables curves analysis "
     "summary summary_table score_meaning plotting plotting_style plotting_curves "
     "plotting_scores plotting_table plotting_panels plotting_credit naming animation "
     "report doctor diagnostics study study_page",

@@ -17,8 +17,16 @@ CASES = {
     "tiny.py": "did you mean pgvq run tiny.py?",
     "--seeds 3 run tiny.py": "--seeds stands before the command",
     "run": "run needs FILE, as in pgvq run experiments/pong.py",
-    "run tiny.py --seeds x": "--seeds x must be a whole number, such as --seeds 5",
-    "run tiny.py --seeds 1.5": "--seeds 1.5 must be a whole number",
+    "run tiny.py --seeds x": "--seeds x must be a number of seeds such as 8, a range",
+    "run tiny.py --seeds 1.5": "--seeds 1.5 must be a number of seeds",
+    "run tiny.py --seeds 5:": "must be a number of seeds such as 8, a range such as "
+    "100:110, or a list such as 3,7; a range needs both ends",
+    "run tiny.py --seeds 9:3": "is empty; give one such as range(3, 9)",
+    "run tiny.py --most-seeds 10": "--most-seeds 10 is the cap of --seeds auto",
+    "run tiny.py --seeds auto --most-seeds 12": "no multiple of group=5; give 10 or 15",
+    "run tiny.py --seeds auto --most-seeds 3": "is less than one group of 5",
+    "run tiny.py --seeds Auto": "--seeds Auto must be a number of seeds",
+    "run tiny.py --games x": "--games x must be a whole number, such as --games 5",
     "run tiny.py --steps x": "--steps x must be a number, such as --steps 2e6",
     "run tiny.py --seeds": "--seeds needs a value",
     "run tiny.py --seeds --fresh": "--seeds needs a value",
@@ -57,11 +65,13 @@ def test_options_are_those_of_the_commands():
     names = {
         name: [o.name for o in options_of(part)] for name, part in COMMANDS.items()
     }
-    assert names["run"][:3] == ["FILE", "--seeds", "--steps"]
+    assert names["run"][:2] == ["FILE", "--seeds"]
+    assert {"--most-seeds", "--steps"} <= set(names["run"])
     assert {"--set", "--no-cache", "--claim"} <= set(names["run"])
     assert "--max-steps" in names["watch"]
     kinds = {o.name: (o.kind, o.several) for o in options_of(COMMANDS["run"])}
-    assert kinds["--seeds"] == (int, False)
+    assert kinds["--seeds"] == (str, False)
+    assert kinds["--games"] == (int, False)
     assert kinds["--set"] == (str, True)
     assert kinds["--fresh"] == (bool, False)
 

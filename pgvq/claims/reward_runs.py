@@ -114,7 +114,7 @@ def train(
         for lanes in experiment.batches(
             (variant, seed)
             for variant in experiment.variants
-            for seed in range(experiment.seeds)
+            for seed in experiment.seed_numbers
         )
     ]
     side_by_side({str(i): item[1].compile for i, item in enumerate(waiting)})

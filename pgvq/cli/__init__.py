@@ -33,6 +33,7 @@ HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side
     pgvq run experiments/pong.py     train, several seeds each; goes on if stopped
     pgvq plot results/pong           draw the figures again
     pgvq watch results/pong          a GIF of a trained agent
+    pgvq merge A B --out C           seeds of several machines in one folder
     pgvq list                        algorithms and environments
     pgvq new my_algorithm.py         begin an algorithm of your own
     pgvq doctor my_algorithm.py      does it keep what algorithms promise?
@@ -55,6 +56,8 @@ Examples:
 
     pgvq run experiments/pong.py
     pgvq run experiments/pong.py --seeds 30      (only the seeds that are missing)
+    pgvq run experiments/pong.py --seeds 100:110 (seeds 100 to 109, kept beside others)
+    pgvq run experiments/pong.py --seeds auto    (stops when it knows who is better)
     pgvq run experiments/pong.py --steps 2e6 --out results/longer
     pgvq run experiments/pong.py --set dqn.learning_rate=3e-4 --out results/slower
     pgvq run experiments/pong.py --set dqn.torso.features=128,128
@@ -131,6 +134,21 @@ Examples:
     pgvq watch results/pong --algorithm dqn --seed 3 --out rally.gif
 """
 
+MERGE = """Put results folders of one experiment, made on several machines, into one.
+
+Each machine trains seeds of its own; the merged folder holds all of them, and can be
+drawn and continued like any other. The folders must be of the same experiment (budget,
+evaluation, algorithms, your own code), and are left as they are. Runs that are not at
+the end of their budget are left out, and checkpoints are not copied.
+
+Examples:
+
+    pgvq run experiments/pong.py --seeds 0:5  --out results/a     (on one machine)
+    pgvq run experiments/pong.py --seeds 5:10 --out results/b     (on another one)
+    pgvq merge results/a results/b --out results/all
+    pgvq run experiments/pong.py --seeds 20 --out results/all     (ten more)
+"""
+
 
 @dataclasses.dataclass
 class Run:
@@ -139,8 +157,12 @@ class Run:
     file: Positional[Annotated[str, arg(metavar="FILE")]]
     """Python file that defines `experiment`, or a list `experiments`; `pong` means
     experiments/pong.py."""
-    seeds: Annotated[int | None, arg(metavar="N")] = None
-    """Runs per algorithm: seeds 0 to N - 1. More seeds later train only those."""
+    seeds: Annotated[str | None, arg(metavar="SEEDS")] = None
+    """Runs per algorithm: 8 (seeds 0 to 7), 100:110 (seeds 100 to 109), 3,7,11, or
+    0:5,100:105. Only those that are missing are trained; others are kept. auto: as
+    many as it takes to tell every two algorithms apart, five at a time."""
+    most_seeds: Annotated[int | None, arg(metavar="N")] = None
+    """With --seeds auto: at most N seeds of each algorithm; 30 by default."""
     steps: Annotated[float | None, arg(metavar="STEPS")] = None
     """Budget of each run in agent steps, such as 2e6."""
     settings: Annotated[
@@ -214,8 +236,8 @@ class Watch:
     """A results folder, such as results/pong."""
     algorithm: Annotated[str | None, arg(metavar="VARIANT")] = None
     """Which variant plays; the first that has a checkpoint by default."""
-    seed: Annotated[int, arg(metavar="SEED")] = 0
-    """Which of its runs."""
+    seed: Annotated[int | None, arg(metavar="SEED")] = None
+    """Which of its runs; the one of the lowest seed by default."""
     out: Annotated[str, arg(metavar="FILE.gif")] = "rally.gif"
     """Where the GIF goes."""
     mode: Literal["greedy", "explore"] = "greedy"
@@ -230,6 +252,16 @@ class Watch:
     """Execute the experiment file that the folder keeps, whoever wrote it."""
 
 
+@dataclasses.dataclass
+class Merge:
+    """Put results folders of one experiment, made on several machines, into one."""
+
+    folders: Positional[Annotated[tuple[str, ...], arg(metavar="FOLDER")]]
+    """Two or more results folders; nothing is written there."""
+    out: Annotated[str, arg(metavar="FOLDER")]
+    """The new folder; it must not exist yet, or be empty."""
+
+
 COMMANDS: dict[str, type] = {
     "run": Run,
     "plot": Plot,
@@ -237,13 +269,14 @@ COMMANDS: dict[str, type] = {
     "new": New,
     "doctor": Doctor,
     "watch": Watch,
+    "merge": Merge,
 }
 
 
 def commands(chosen: str | None) -> Any:
     """The type that the options are read into; only `chosen` is described in full."""
     texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "doctor": DOCTOR}
-    texts["watch"] = WATCH
+    texts |= {"watch": WATCH, "merge": MERGE}
     if chosen == "doctor":
         from pgvq.cli.doctor import check_names
 
@@ -356,7 +389,9 @@ def _parsed(given: list[str]) -> Any:
     return command
 
 
-def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console) -> int:
+def perform(
+    command: Run | Plot | List | New | Doctor | Watch | Merge, console: Console
+) -> int:
     """Hands a command to the module that does it."""
     if isinstance(command, Run):
         from pgvq.cli.run import run_file
@@ -378,6 +413,10 @@ def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console)
         from pgvq.cli.doctor import visit
 
         return visit(command.target, command.env, console, command.check)
+    if isinstance(command, Merge):
+        from pgvq.cli.merging import merge_folders
+
+        return merge_folders(command, console)
     from pgvq.cli.watching import watch
 
     return watch(command, console)

@@ -17,6 +17,7 @@ EXAMPLES = {
     "new": "pgvq new my_algorithm.py",
     "doctor": "pgvq doctor my_algorithm.py:MyAlgorithm",
     "watch": "pgvq watch results/pong",
+    "merge": "pgvq merge results/a results/b --out results/all",
 }
 
 
@@ -103,11 +104,12 @@ def _faults(
     options = {o.name: o for o in options_of(commands[command])}
     placed = [o for o in options.values() if not o.name.startswith("--")]
     help_ = f"pgvq {command} --help lists all"
-    given = 0
+    given, seen = 0, set()
     for word, value in _options(words, options):
+        seen.add(word)
         if not word.startswith("-"):
             given += 1
-            if given > len(placed):
+            if given > len(placed) and not placed[-1].several:
                 yield (
                     f"{_quoted(word)} is one word too many; {command} takes one "
                     f"{placed[0].name}, as in {EXAMPLES[command]} (a name with spaces "
@@ -123,6 +125,11 @@ def _faults(
         elif wanted := _wrong(options[word], value):
             yield f"{word} {_quoted(value)} must be {wanted} ({help_})"
     missing = [option for option in placed[given:] if option.needed]
+    missing += [
+        option
+        for option in options.values()
+        if option.needed and option.name.startswith("--") and option.name not in seen
+    ]
     if missing:
         yield f"{command} needs {missing[0].name}, as in {EXAMPLES[command]} ({help_})"
 

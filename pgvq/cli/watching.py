@@ -24,6 +24,7 @@ from pgvq.lane import Lane
 from pgvq.locations import as_path
 from pgvq.plain_text import say
 from pgvq.rollout import forget
+from pgvq.seeds import listed
 from pgvq.training import Lanes
 from pgvq.trust import is_ours
 from pgvq.types import InputError, Key
@@ -51,7 +52,7 @@ def watch(asked: "Watch", console: Console) -> int:
     folder = as_path(asked.folder, "FOLDER")
     held = results.read_description(folder)
     batch, number = find_lane(folder, held, asked.algorithm, asked.seed)
-    variant = batch.lanes[number][0]
+    variant, seed = batch.lanes[number]
     experiment = remade(folder, held, asked.experiment, asked.trust)
     if not isinstance(experiment.variants[variant].env, Pong):
         name = experiment.variants[variant].env.name
@@ -60,12 +61,10 @@ def watch(asked: "Watch", console: Console) -> int:
             "choose a results folder of Pong"
         )
     algorithm, state, iteration = restored(experiment, batch, number)
-    played = play(
-        algorithm, state, asked.mode, asked.seed, asked.games, asked.max_steps
-    )
+    played = play(algorithm, state, asked.mode, seed, asked.games, asked.max_steps)
     lengths = [int(np.argmax(e)) + 1 if e.any() else len(e) for e in played.ended.T]
     steps = experiment.steps_at(algorithm, iteration)
-    who = f"{variant}, seed {asked.seed}, after {steps:,} agent steps"
+    who = f"{variant}, seed {seed}, after {steps:,} agent steps"
     say(console, f"{who}, {asked.mode} play:")
     for game, length in enumerate(lengths):
         score = played.reward[:length, game].sum()
@@ -98,9 +97,11 @@ def _checked(asked: "Watch") -> Path:
 
 
 def find_lane(
-    folder: Path, held: dict[str, Any], variant: str | None, seed: int
+    folder: Path, held: dict[str, Any], variant: str | None, seed: int | None
 ) -> tuple[checkpoints.Batch, int]:
     """The batch whose checkpoint holds a run, and the run's place in it.
+
+    Without a variant it is the first that has a checkpoint; without a seed the lowest.
 
     Raises:
         InputError: the variant or the seed is unknown, or no checkpoint holds it.
@@ -108,23 +109,32 @@ def find_lane(
     names = [known["name"] for known in held["variants"]]
     if variant is not None:
         check_choice("algorithm", variant, names)
+    batches = checkpoints.saved_batches(folder)
+    saved = [lane for batch in batches for lane in batch.lanes]
+    if seed is None:
+        # Of the first variant that has any; 0 is for the error where none has.
+        mine = ([s for n, s in saved if n == name] for name in _wanted(variant, names))
+        seed = min(next((found for found in mine if found), [0]))
     found = [
         (batch, number)
-        for name in ([variant] if variant else names)
-        for batch in checkpoints.saved_batches(folder)
+        for name in _wanted(variant, names)
+        for batch in batches
         for number, lane in enumerate(batch.lanes)
         if lane == (name, seed)
     ]
     if found:
         return max(found, key=lambda item: item[0].iteration())
     who = f"{variant or 'any algorithm'} with seed {seed}"
-    saved = [lane for b in checkpoints.saved_batches(folder) for lane in b.lanes]
     seeds = sorted({s for name, s in saved if variant in (None, name)})
     if seeds:
-        said = f"there are seeds {', '.join(str(s) for s in seeds)}"
+        said = f"there are seeds {listed(seeds)}"
     else:
         said = "they were deleted, or never written; train again in another folder"
     raise InputError(f"{folder} has no checkpoint of {who}: {said}")
+
+
+def _wanted(variant: str | None, names: list[str]) -> list[str]:
+    return names if variant is None else [variant]
 
 
 def remade(

@@ -107,7 +107,7 @@ FIELDS = ["learning_rate", "num_envs", "torso.features", "torso", "env",
 # None of them is right for any of FIELDS.
 VALUES = ["", "x", "nan", "-1", "1e999", "0x", "[1,", "None", "\N{SNOWMAN}", "1/0",
           "a,b", "--", "9" * 400, "\x1b[31m", "{}", "$x$", " ", "-inf"]  # fmt: skip
-NUMBERS = ["x", "", "-1", "1.5", "nan", "inf", "1e999", "0", "0x10", "1,5",
+NUMBERS = ["x", "", "-1", "1.5", "nan", "inf", "1e999", "0", "0x10", "1;5",
            "one", "--fresh", "-", "１.５", "1 2", "[5]", "None", "\x00"]  # fmt: skip
 COUNTS = ["--seeds", "--games", "--evaluations", "--steps"]
 NOT_OPTIONS = ["--sed", "--seed", "--out-folder", "--set-it", "--nope", "-s", "-x",
@@ -119,7 +119,7 @@ PLACES = ["nothing", "nothing.py", "a" * 300, "a" * 300 + ".py", "a/" * 3000 + "
           "\x00", "a\x00b.py", "\udc80.py", "[bold]x", "$HOME/x", "tiny.py/inside",
           "tiny", "folder.py", "folder", "*", "-", "{}", "\x1b[31m", "a\nb", "CON",
           "http://x.invalid/a.py", "🚀.py"]  # fmt: skip
-COMMANDS = ["run", "plot", "list", "new", "doctor", "watch"]
+COMMANDS = ["run", "plot", "list", "new", "doctor", "watch", "merge"]
 NOT_COMMANDS = ["runn", "RUN", "train", "help", "tiny.py", "", " ", "-", "--",
                 "--seeds", "--fresh", "plott", "wach", "--verison", "\x00", "🚀",
                 "run tiny.py", "-v", "[run]", "5", "None"]  # fmt: skip
