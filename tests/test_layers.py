@@ -19,7 +19,7 @@ LAYERS = {
     3: "algorithms",
     4: "debugging lane training checkpoints",
     5: "experiment paths sweeping programs feasibility differences batch_run runner "
-    "progress results results_format tables curves "
+    "progress results results_format tables curves analysis "
     "summary summary_table score_meaning plotting plotting_style plotting_curves "
     "plotting_scores plotting_table plotting_panels plotting_credit naming animation "
     "report doctor diagnostics study study_page",
