@@ -1,11 +1,11 @@
 """How often intervals hold the true value, and how often tests see what is not there.
 
-    python benchmarks/coverage.py [--repetitions 2000] [--json FILE] [--page FILE]
+    python benchmarks/coverage.py [--repetitions 2000] [--json FILE]
 
 Experiments of 5, 10, 20 and 30 runs are simulated from populations of which the truth
-is known, and whatever `pgvq.statistics` says about them is checked against it. With
-`--page` the tables are written into docs/statistics.md from the JSON alone, without a
-simulation where `--repetitions 0` is given. Ten minutes or so on one core.
+is known, and what `pgvq.statistics` says about them is checked against it. Ten minutes
+or so on one core; `python scripts/write_pages.py` then puts the tables of
+results/benchmarks/coverage.json into docs/statistics.md.
 """
 
 import argparse
@@ -37,7 +37,7 @@ Population = Callable[[Generator, Any], Floats]
 
 RUNS = (5, 10, 20, 30)
 TEST_RUNS = (5, 10, 20)
-TRUTH = 2_000_000  # draws that a population's true value is computed from
+TRUTH = 1_000_000  # draws that a population's true value is computed from
 LEVEL = 0.05
 
 
@@ -82,7 +82,7 @@ STEPS = np.linspace(0, 1, 21)
 
 
 def learning(kind: str, generator: Generator, runs: int) -> Floats:
-    """Noisy learning curves `[S, P]` from -20.5 to each run's own level, in Pong's units."""
+    """Noisy learning curves `[S, P]` from -20.5 to the level of each run, in points."""
     start = generator.normal(0.4, 0.1, runs)
     level = generator.normal(18, 2, runs)
     if kind == "learn at very different times":
@@ -116,7 +116,9 @@ def true_probability(a: str, b: str, shift: float) -> float:
 def true_time(kind: str) -> float:
     """Where the interquartile mean of 200,000 runs crosses the threshold for good."""
     curves = learning(kind, np.random.default_rng(4), 200_000)
-    return float(steps_to_stay(STEPS, interquartile_mean(curves)[None], CURVES[kind])[0])
+    return float(
+        steps_to_stay(STEPS, interquartile_mean(curves)[None], CURVES[kind])[0]
+    )
 
 
 def mean(name: str, runs: int, repetitions: int) -> float:
@@ -140,7 +142,9 @@ def probability(a: str, b: str, shift: float, runs: int, repetitions: int) -> fl
     """How often the interval of the probability of improvement holds it."""
     generator = seeded("probability", a, b, shift, runs)
     found = [
-        probability_of_improvement(ALL[a](generator, runs) + shift, ALL[b](generator, runs))
+        probability_of_improvement(
+            ALL[a](generator, runs) + shift, ALL[b](generator, runs)
+        )
         for _ in range(repetitions)
     ]
     truth = true_probability(a, b, shift)
@@ -157,7 +161,9 @@ def time(kind: str, runs: int, repetitions: int) -> float:
     return held([f.low for f in found], truth, [f.high for f in found])
 
 
-def false_differences(names: tuple[str, str, str], runs: int, repetitions: int) -> float:
+def false_differences(
+    names: tuple[str, str, str], runs: int, repetitions: int
+) -> float:
     """How often Holm sees any difference among three methods whose means are equal."""
     generator = seeded("false differences", *names, runs)
     seen = 0
@@ -200,7 +206,9 @@ def cells() -> list[tuple[str, str, int, Callable[[int], float]]]:
     """All that is simulated: table, row, runs, and what measures it."""
     found: list[tuple[str, str, int, Callable[[int], float]]] = []
 
-    def add(table: str, row: str, counts: tuple[int, ...], what: Any, *args: Any) -> None:
+    def add(
+        table: str, row: str, counts: tuple[int, ...], what: Any, *args: Any
+    ) -> None:
         found.extend((table, row, n, partial(what, *args, n)) for n in counts)
 
     for name in ALL:
@@ -227,55 +235,9 @@ def cells() -> list[tuple[str, str, int, Callable[[int], float]]]:
     return found
 
 
-TITLES = {
-    "mean": "Interquartile mean",
-    "difference": "Difference of two interquartile means",
-    "probability": "Probability of improvement",
-    "time": "Time to a threshold",
-    "false differences": "Any false difference among three equal methods (Holm)",
-    "false equality": "False equality of two methods a margin apart",
-}
-
-
-def tables(measured: dict[str, Any]) -> dict[str, str]:
-    """Markdown of each table, by its name."""
-    found = {}
-    for table, title in TITLES.items():
-        rows = [row for row in measured["cells"] if row["table"] == table]
-        counts = sorted({row["runs"] for row in rows})
-        lines = [
-            f"| {title}, % | " + " | ".join(f"{n} runs" for n in counts) + " |",
-            "|---|" + "---:|" * len(counts),
-        ]
-        for name in dict.fromkeys(row["row"] for row in rows):
-            of = {row["runs"]: row["share"] for row in rows if row["row"] == name}
-            lines.append(f"| {name} | " + " | ".join(marked(table, of[n]) for n in counts) + " |")
-        found[table] = "\n".join(lines)
-    return found
-
-
-def marked(table: str, share: float) -> str:
-    """A share in per cent, in bold where it is not what is promised."""
-    text = f"{100 * share:.1f}"
-    if table.startswith("false"):
-        promised = share <= 1.2 * LEVEL
-    else:
-        promised = 0.93 <= share <= 0.97
-    return text if promised else f"**{text}**"
-
-
-def filled(page: str, measured: dict[str, Any]) -> str:
-    """The page with its tables put between their marker comments."""
-    for name, table in tables(measured).items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        head, tail = page.split(begin)[0], page.split(end)[1]
-        page = f"{head}{begin}\n{table}\n{end}{tail}"
-    begin, end = "<!-- repetitions -->", "<!-- end of repetitions -->"
-    head, tail = page.split(begin)[0], page.split(end)[1]
-    return f"{head}{begin}{measured['repetitions']:,}{end}{tail}"
-
-
-def measured_cell(cell: tuple[str, str, int, Callable[[int], float]], times: int) -> dict[str, Any]:
+def measured_cell(
+    cell: tuple[str, str, int, Callable[[int], float]], times: int
+) -> dict[str, Any]:
     table, row, runs, what = cell
     return {"table": table, "row": row, "runs": runs, "share": round(what(times), 4)}
 
@@ -286,25 +248,17 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--only", default="", help="a table's name")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
-    parser.add_argument("--page", type=Path, help="put the tables into this page")
     options = parser.parse_args()
-    if options.repetitions:
-        wanted = [cell for cell in cells() if cell[0].startswith(options.only)]
-        with ProcessPoolExecutor(options.processes) as pool:
-            work = partial(measured_cell, times=options.repetitions)
-            found = []
-            for row in pool.map(work, wanted):
-                print(json.dumps(row), flush=True)
-                found.append(row)
-        measured = {"repetitions": options.repetitions, "cells": found}
-    else:
-        measured = json.loads(options.json.read_text())
-    if options.json and options.repetitions:
-        rows = ",\n".join("  " + json.dumps(row) for row in measured["cells"])
-        text = f'{{"repetitions": {options.repetitions}, "cells": [\n{rows}\n]}}\n'
-        options.json.write_text(text)
-    if options.page:
-        options.page.write_text(filled(options.page.read_text(), measured))
+    wanted = [cell for cell in cells() if cell[0].startswith(options.only)]
+    rows = []
+    with ProcessPoolExecutor(options.processes) as pool:
+        work = partial(measured_cell, times=options.repetitions)
+        for row in pool.map(work, wanted):
+            rows.append(json.dumps(row))
+            print(rows[-1], flush=True)
+    if options.json:
+        head = f'{{"repetitions": {options.repetitions}, "cells": [\n  '
+        options.json.write_text(head + ",\n  ".join(rows) + "\n]}\n")
 
 
 if __name__ == "__main__":

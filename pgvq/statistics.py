@@ -408,7 +408,7 @@ def _tail(kind: str, *runs: int) -> float:
     return float(np.interp(inverse, at, [_TAIL, *reversed(known.values())]))
 
 
-def _thinned(draws: Floats, number: int = 400) -> Floats:
+def _thinned(draws: Floats, number: int = 250) -> Floats:
     """So many of the draws [R], evenly spread over them in their order."""
     return np.sort(draws)[(len(draws) * (np.arange(number) + 0.5) / number).astype(int)]
 
