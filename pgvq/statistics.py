@@ -116,24 +116,8 @@ def interval_kind(runs: int, low: float, high: float) -> str:
     return RANGE if runs < MIN_RUNS else INTERVAL
 
 
-def interval_in_words(mark: str, counts: list[int]) -> str:
-    """A caption's words for what is drawn around interquartile means; "" for nothing.
-
-    `mark` is a "Band" or a "Bar", `counts` the number of runs of each method.
-    """
-    several = [count for count in counts if count >= MIN_RUNS]
-    parts = []
-    if several:
-        parts.append(f"{mark}: its 95\N{NO-BREAK SPACE}% interval over whole runs.")
-    if any(2 <= count < MIN_RUNS for count in counts):
-        parts.append(f"{mark} of 2 to {MIN_RUNS - 1} seeds: their range, no interval.")
-    if min(several, default=ENOUGH) < ENOUGH:
-        parts.append(too_narrow())
-    return "".join(part + " " for part in parts)
-
-
 def too_narrow() -> str:
-    """What to know of intervals from fewer than `ENOUGH` runs, as a sentence."""
+    """What captions say of intervals from 5 to 9 runs."""
     return (
         f"From {MIN_RUNS} to {ENOUGH - 1} seeds of which some fail entirely, intervals "
         "are too narrow (docs/statistics.md)."
