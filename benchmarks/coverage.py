@@ -216,7 +216,7 @@ def cells() -> list[tuple[str, str, int, Callable[[int], float]]]:
     for a, b in PAIRS:
         add("difference", f"{a} and {'the same' if a == b else b}", RUNS, gap, a, b)
     for name in POPULATIONS:
-        for shift in (0.0, SHIFTS[name]):
+        for shift in (0.0, SHIFTS[name], 2.5 * SHIFTS[name]):
             chance = f"{true_probability(name, name, shift):.2f}"
             row = f"{name}, true value {chance}"
             add("probability", row, RUNS, probability, name, name, shift)

@@ -197,7 +197,7 @@ def difference(a: ArrayLike, b: ArrayLike, margin: float = MARGIN) -> Difference
         draws = [_thinned(_possible_means(side[:, None])[:, 0]) for side in (a, b)]
         apart = (draws[0][:, None] - draws[1]).ravel()
     tail = _tail("difference", len(a), len(b))
-    low, high = _honest(np.float64(value), *_ends(apart, tail))
+    low, high = _honest(np.asarray(value), *_ends(apart, tail))
     least = 1 / comb(len(a) + len(b), len(a))
 
     def p(differences: Floats, level: float) -> float:
@@ -225,11 +225,11 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> Estimate:
     populations of unequal shape, enlarged by the root of the ratio.
     """
     a, b = (_lowest(np.asarray(side, np.float64)) for side in (a, b))
-    nothing = np.float64(np.nan)
+    nothing = np.asarray(np.nan)
     if not (len(a) and len(b)):
         return Estimate(nothing, nothing, nothing)
     wins = (a[:, None] > b) + 0.5 * (a[:, None] == b)  # [S, S']
-    value = wins.mean()
+    value = np.asarray(wins.mean())
     if min(len(a), len(b)) < MIN_RUNS:
         return Estimate(value, nothing, nothing)
     mean_runs = (len(a) + len(b)) / 2
@@ -240,11 +240,10 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> Estimate:
 
     own = sum(wins.mean(axis=1 - i).var(ddof=1) / len(x) for i, x in enumerate((a, b)))
     ratio = own / variance(value) if 0 < value < 1 else 1.0
-    p = np.linspace(0, 1, 10_001)[1:-1]
+    p = np.sort(np.append(np.linspace(0, 1, 10_001)[1:-1], value))
     errors = np.sqrt(variance(p) * np.sqrt(max(ratio, 1.0)))
     inside = p[np.abs(p - value) <= -ndtri(_TAIL) * errors]
-    low, high = min(inside[0], value), max(inside[-1], value)
-    return Estimate(value, *(np.float64(end) for end in (low, high)))
+    return Estimate(value, np.fmin(inside[0], value), np.fmax(inside[-1], value))
 
 
 def steps_to_reach(steps: ArrayLike, curves: ArrayLike, threshold: float) -> Floats:
@@ -294,7 +293,7 @@ def time_to_stay(steps: ArrayLike, curves: ArrayLike, threshold: float) -> Estim
     """
     curves = np.asarray(curves, np.float64)
     if not len(curves):
-        return Estimate(*[np.float64(np.nan)] * 3)
+        return Estimate(*[np.asarray(np.nan)] * 3)
 
     def of_the_mean(runs: Floats) -> Floats:
         return steps_to_stay(steps, interquartile_mean(runs), threshold)
@@ -377,7 +376,7 @@ def _ends(values: Floats, tail: float) -> tuple[Floats, Floats]:
 def _honest(value: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
     """Ends that hold the value; NaN where NaN runs reach them, and where they meet."""
     low, high = np.fmin(low, value), np.fmax(high, value)
-    meet = low == high
+    meet = np.isclose(low, high, rtol=1e-12, atol=0.0)  # but for rounding
     unknown = [meet | (end == -np.inf) for end in (low, high)]
     return np.where(unknown[0], np.nan, low), np.where(unknown[1], np.nan, high)
 

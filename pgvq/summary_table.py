@@ -148,6 +148,8 @@ def _with_ends(
     """A number with its interval, seen from the other side where `swapped`."""
     ends = [f"{name}_low", f"{name}_high"]
     low, high = (turned(row[end], swapped) for end in (ends[::-1] if swapped else ends))
+    if _unknown(row[name]):
+        return "an unknown amount (scores are NaN)"
     text = form.format(turned(row[name], swapped))
     if _unknown(low) and _unknown(high):
         return f"{text} (no interval: the runs are equal)"
