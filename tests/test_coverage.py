@@ -43,10 +43,10 @@ def test_times_to_a_threshold_are_covered():
 
 
 def test_too_narrow_intervals_are_seen(monkeypatch):
-    """Half the tails' share more at each end is what the limits above find."""
-    monkeypatch.setattr(statistics, "_tail", lambda kind, *runs: 0.06)
-    assert coverage.mean(coverage.NORMAL, 10, 1000) < 0.92 + 0.02
-    assert coverage.mean(coverage.HUMPED, 20, 1000) < 0.92
+    """The limits above are found by intervals that leave out three times as much."""
+    monkeypatch.setattr(statistics, "_tail", lambda kind, *runs: 0.08)
+    for name in (coverage.NORMAL, coverage.HUMPED):
+        assert coverage.mean(name, 20, 1000) < 0.92
 
 
 def test_the_tests_see_what_is_there_and_seldom_what_is_not():
