@@ -65,6 +65,13 @@ def seeds_curve(
     return Curve(name, x, middle, *ends, color=color, dashes=dashes)
 
 
+def bands_in_words(seeds: int) -> str:
+    """What the bands of `seeds_curve` are, for a caption."""
+    if seeds < MIN_RUNS:
+        return f"no bands, because fewer than {MIN_RUNS} seeds have no interval"
+    return "bands are 95 % intervals over whole runs"
+
+
 class Panel(NamedTuple):
     """Curves that share their axes."""
 
