@@ -13,12 +13,13 @@ from pgvq.curves import modes
 from pgvq.files import atomic
 from pgvq.locations import as_path
 from pgvq.plotting_curves import learning_curves
+from pgvq.plotting_reached import draw_reached, reached
 from pgvq.plotting_scores import final_scores
 from pgvq.results import Results, load
 from pgvq.summary import summarise
 from pgvq.types import InputError
 
-__all__ = ["final_scores", "learning_curves", "plot"]
+__all__ = ["draw_reached", "final_scores", "learning_curves", "plot", "reached"]
 
 
 def plot(
@@ -42,6 +43,7 @@ def plot(
     for mode in modes(results):
         written += learning_curves(results, folder, mode)
     written += final_scores(results, folder)
+    written += reached(results, folder, modes(results)[0])
     table = pd.concat([summarise(results, mode) for mode in modes(results)])
     path = folder / "summary.csv"
     with atomic(path) as file:

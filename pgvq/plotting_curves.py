@@ -18,7 +18,7 @@ from pgvq.plain_text import for_figure
 from pgvq.plotting_style import Style
 from pgvq.results import Results
 from pgvq.score_meaning import difference_in_words, score_in
-from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
+from pgvq.statistics import estimate
 from pgvq.summary_table import played
 from pgvq.types import InputError
 
@@ -38,7 +38,7 @@ class _Drawn(NamedTuple):
     look: Style
     curve: Curves
     middle: Floats  # [P] interquartile mean over the complete seeds
-    low: Floats  # [P] its interval, NaN from fewer than 3 seeds
+    low: Floats  # [P] its interval, or the range of a few seeds
     high: Floats  # [P]
     seconds: Floats  # [P] training time, the mean over the complete seeds
 
@@ -94,14 +94,14 @@ def _drawn(results: Results, mode: str) -> list[_Drawn]:
         curve = curves(results, variant, mode)
         if len(curve.seeds):
             runs = curve.scores[curve.complete]
-            low, high = bootstrap_interval(runs, np.random.default_rng(0))
+            middle, low, high = estimate(runs)
             drawn.append(
                 _Drawn(
                     name=variant["name"],
                     label=style.wrapped(variant["name"]),
                     look=looks[variant["name"]],
                     curve=curve,
-                    middle=interquartile_mean(runs),
+                    middle=middle,
                     low=low,
                     high=high,
                     seconds=curve.seconds[curve.complete].mean(axis=0),
@@ -226,12 +226,8 @@ def _caption(drawn: list[_Drawn]) -> str:
         f"Thin lines: single seeds ({seeds}), each point {games}. Thick line: "
         "interquartile mean over seeds, beside its name the last value. "
     )
-    if max(counts) >= MIN_RUNS:
-        text += (
-            "Band: its 95\N{NO-BREAK SPACE}% bootstrap interval, whole runs resampled. "
-        )
-    if min(counts) < MIN_RUNS:
-        text += f"No band from fewer than {MIN_RUNS} seeds. "
+    complete = [int(d.curve.complete.sum()) for d in drawn]
+    text += style.interval_in_words("Band", complete)
     text += (
         "Training time: of the whole batch that a seed trained in, without compilation "
         "and evaluation."

@@ -16,7 +16,7 @@ from pgvq.plain_text import for_figure
 from pgvq.plotting_style import Style
 from pgvq.results import Results
 from pgvq.score_meaning import difference_in_words, score_in
-from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
+from pgvq.statistics import estimate
 from pgvq.summary_table import played
 
 _PANEL_WIDTH, _ROW, _TOP, _AXIS = 4.2, 0.62, 1.1, 0.5  # inches
@@ -125,8 +125,7 @@ def _draw(axes: Axes, y: int, curve: Curves, look: Style) -> None:
     axes.scatter(
         scores[broken], heights[broken], s=26, marker="x", color=look.color, zorder=3
     )
-    middle = float(interquartile_mean(scores))
-    low, high = bootstrap_interval(scores, np.random.default_rng(0))
+    middle, low, high = map(float, estimate(scores))
     above = y - 0.1
     axes.plot([low, high], [above, above], color=look.color, linewidth=2.5, zorder=4)
     axes.plot(
@@ -167,12 +166,7 @@ def _caption(names: list[str], found: dict[str, list[Curves]]) -> str:
         f"Dots: single seeds ({seeds}), each {games}. Diamond: interquartile mean over "
         "seeds. "
     )
-    if max(counts, default=0) >= MIN_RUNS:
-        text += (
-            "Bar: its 95\N{NO-BREAK SPACE}% bootstrap interval, whole runs resampled. "
-        )
-    if min(counts, default=0) < MIN_RUNS:
-        text += f"No bar from fewer than {MIN_RUNS} seeds. "
+    text += style.interval_in_words("Bar", counts)
     for name, curve in zip(names, row, strict=True):
         flat = name.replace("\n", "")
         if unfinished := int(np.sum(~curve.finished)):

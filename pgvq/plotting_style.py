@@ -20,6 +20,7 @@ from pgvq.files import atomic
 from pgvq.plain_text import for_figure, visible
 from pgvq.results import Results
 from pgvq.score_meaning import SEVERAL, environment_in, score_in
+from pgvq.statistics import ENOUGH, MIN_RUNS, too_narrow
 
 INK, GREY, FAINT = "#222222", "#6B6B6B", "#C9C9C9"
 
@@ -199,6 +200,22 @@ def seeds_and_games(seeds: list[int], games: int) -> tuple[str, str]:
         f"{number} per method",
         "one complete game" if games == 1 else f"the mean of {games} complete games",
     )
+
+
+def interval_in_words(mark: str, counts: list[int]) -> str:
+    """A caption's words for what is drawn around interquartile means; "" for nothing.
+
+    `mark` is a "Band" or a "Bar", `counts` the number of runs of each method.
+    """
+    several = [count for count in counts if count >= MIN_RUNS]
+    parts = []
+    if several:
+        parts.append(f"{mark}: its 95\N{NO-BREAK SPACE}% interval over whole runs.")
+    if any(2 <= count < MIN_RUNS for count in counts):
+        parts.append(f"{mark} of 2 to {MIN_RUNS - 1} seeds: their range, no interval.")
+    if min(several, default=ENOUGH) < ENOUGH:
+        parts.append(too_narrow())
+    return "".join(part + " " for part in parts)
 
 
 def halo(text: Text) -> Text:

@@ -17,7 +17,7 @@ from pgvq.envs import Pong
 from pgvq.plotting_style import environment, reference_scores
 from pgvq.results import assemble
 from pgvq.score_meaning import difference_in_words, game_steps, score_in
-from pgvq.summary import duels, summarise
+from pgvq.summary import comparisons, summarise
 from pgvq.summary_table import print_summary
 
 CATCH = make("Catch-bsuite")[0]
@@ -140,8 +140,8 @@ def test_the_table_says_that_environments_differ():
     said = printed(mixed())
     assert "Environments differ, so scores are not on one scale" in said
     assert "above parity where its game has one" in said
-    assert "chance that a run ends higher" not in said
-    assert duels(mixed()).empty
+    assert "probability of improvement" not in said
+    assert comparisons(mixed()).empty
     frame = summarise(mixed())
     assert not any("steps_to" in str(name) for name in frame)
     assert frame["learned"].tolist() == [1.0, 1.0]
@@ -203,8 +203,8 @@ def test_no_score_is_dropped(name, tmp_path):
     assert row["finished"] == row["seeds"] == len(final)
     assert row["nan_scores"] == lost
     assert cell in said
-    of = f"{lost} of {len(final)} seeds"
-    assert (f"dqn: the final score of {of} is NaN" in said) == (lost > 0)
+    counted = f"ranked below every number: dqn {lost} of {len(final)}." in said
+    assert counted == (lost > 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         written = {path.name: path for path in plotting.plot(made, tmp_path)}

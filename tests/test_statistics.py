@@ -6,11 +6,15 @@ from scipy.stats import mannwhitneyu, trim_mean
 
 from pgvq.statistics import (
     bootstrap_interval,
+    difference,
+    estimate,
     interquartile_mean,
+    interval_kind,
     probability_of_improvement,
     share_that_learned,
     steps_to_reach,
     steps_to_stay,
+    time_to_stay,
 )
 
 NAN = float("nan")
@@ -51,15 +55,22 @@ def test_interquartile_mean_is_scipys_trimmed_mean(runs, axis):
     )
 
 
-def test_interval_of_three_runs_by_hand():
-    """Resamples of 0, 0, 3 have mean 0, 1, 2, 3 with chance 8, 12, 6, 1 of 27."""
-    runs = np.array([[0.0, 10.0], [0.0, 10.0], [3.0, 40.0]])
-    # The quantiles 0.275 and 0.725 lie below 8/27 and 20/27.
-    low, high = bootstrap_interval(runs, generator(), confidence=0.45, resamples=20_000)
-    np.testing.assert_array_equal(low, [0.0, 10.0])
-    np.testing.assert_array_equal(high, [1.0, 20.0])
-    low, high = bootstrap_interval(runs, generator(), confidence=0.99)
-    np.testing.assert_array_equal(high, [3.0, 40.0])
+def test_bootstrap_percentiles_by_hand():
+    """Resamples of 0, 0, 0, 0, 5 have mean k where the last is drawn k times of 5."""
+    runs = np.array([0.0, 0.0, 0.0, 0.0, 5.0])
+
+    def mean(resampled):
+        return resampled.mean(axis=0)
+
+    # k is 0, 1, 2 or more with chance 0.328, 0.410, 0.263. A mean of 5 normal numbers
+    # is in 0.6 of experiments within 0.94 standard errors: the percentiles of
+    # 0.94 * sqrt(5 / 4), 0.146 and 0.854, are drawn 0 and 2 times.
+    low, high = bootstrap_interval(
+        runs, generator(), mean, confidence=0.6, resamples=20_000
+    )
+    assert (low, high) == (0.0, 2.0)
+    low, high = bootstrap_interval(runs, generator(), mean, confidence=0.1)
+    assert (low, high) == (1.0, 1.0)  # 0.440 and 0.560
 
 
 def simulated_runs(source, seeds=12, points=40):
@@ -103,25 +114,114 @@ def test_interval_covers_the_final_score():
     assert 0.88 <= coverage(final) <= 0.98
 
 
-def test_no_interval_from_fewer_than_three_runs():
-    for runs in ([[1.0, 2.0]], [[1.0, 2.0], [3.0, 4.0]], np.empty((0, 2))):
-        low, high = bootstrap_interval(np.asarray(runs), generator())
-        assert np.isnan(low).tolist() == np.isnan(high).tolist() == [True, True]
+def ends(runs):
+    return [float(end) for end in estimate(runs)[1:]]
+
+
+def test_from_two_to_four_runs_there_is_the_range():
+    for runs in ([1.0, 5.0], [5.0, 1.0, 2.0], [5.0, 4.0, 1.0, 2.0]):
+        assert ends(runs) == [1.0, 5.0]
+        assert interval_kind(len(runs), 1.0, 5.0) == "range"
+    assert np.isnan(ends([1.0])).all()
+    assert np.isnan(ends([])).all()
+    assert interval_kind(1, NAN, NAN) == interval_kind(0, NAN, NAN) == ""
+    low, high = ends([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert interval_kind(5, low, high) == "95 %"
+
+
+def test_no_interval_has_width_zero():
+    for runs in ([3.0] * 2, [0.1] * 5, [500.0] * 10, [-21.0] * 29 + [-20.0]):
+        assert np.isnan(ends(runs)).all()
+        assert interval_kind(len(runs), *ends(runs)) == "equal"
+    # Eight of ten at the maximum: more than a quarter of all runs may be below it.
+    low, high = ends([500.0] * 8 + [300.0, 200.0])
+    assert low < 500 == high
+    certain = probability_of_improvement([2] * 5, [1] * 5)
+    assert certain.value == certain.high == 1
+    assert 0.5 < certain.low < 0.8
+    # The curve is there from the beginning in each resample, or in none.
+    for level in (-1.0, 1.0):
+        never = time_to_stay([0, 1], np.full((6, 2), level), 0.0)
+        assert np.isnan([never.low, never.high]).all()
 
 
 def test_an_interval_counts_runs_that_scored_nan():
-    """One of three: 8 of 27 resamples are without it, so only the low end is NaN."""
-    runs = [[0.0, 1.0], [1.0, 2.0], [2.0, NAN]]
-    low, high = bootstrap_interval(runs, generator())
-    assert np.isnan(low).tolist() == [False, True]
-    assert np.isnan(high).tolist() == [False, False]
-    assert low[0] < 1.0 < high[0]
-    all_lost = bootstrap_interval(np.full((5, 1), NAN), generator())
-    assert np.isnan(all_lost).all()
-    # Of twenty runs one NaN is cut off in nearly every resample.
+    """A NaN is the lowest run: the low end is NaN where it may not be cut off."""
+    low, high = ends([0.0, 1.0, 2.0, NAN])
+    assert np.isnan(low)
+    assert high == 2.0
+    low, high = ends([0.0, 1.0, 2.0, 3.0, NAN])
+    assert np.isnan(low)
+    assert 1.5 < high < 6
+    assert np.isnan(ends([NAN] * 5)).all()
+    # Of twenty runs one NaN is cut off in nearly every draw.
     many = np.append(np.arange(19.0), NAN)
-    low, high = bootstrap_interval(many, generator())
-    assert low < interquartile_mean(many) < high
+    low, high = ends(many)
+    assert 0 < low < interquartile_mean(many) < high
+    assert np.isfinite(ends(np.append(np.arange(19.0), np.inf))).all()
+
+
+def test_intervals_move_and_stretch_with_the_runs():
+    runs = generator(3).normal(size=(12, 4))
+    first = np.array(estimate(runs))
+    moved = np.array(estimate(100 + 7 * runs))
+    np.testing.assert_allclose(moved, 100 + 7 * first, rtol=1e-12)
+    turned = estimate(-runs)
+    np.testing.assert_allclose(turned.low, -first[2], atol=0.1)
+    shuffled = estimate(generator(4).permutation(runs))
+    np.testing.assert_allclose(shuffled, first, rtol=1e-12)
+    for column in range(4):  # each by itself
+        np.testing.assert_allclose(
+            np.array(estimate(runs[:, column])), first[:, column], rtol=1e-12
+        )
+
+
+def test_a_difference_is_seen_from_both_sides():
+    a, b = generator(1).normal(3, 1, 12), generator(2).normal(0, 2, 7)
+    one, other = difference(a, b), difference(b, a)
+    assert one.value == interquartile_mean(a) - interquartile_mean(b)
+    assert one.low < one.value < one.high
+    np.testing.assert_allclose(
+        [-other.value, -other.high, -other.low], one[:3], rtol=1e-2
+    )
+    assert one.p_different == pytest.approx(other.p_different, rel=1e-6)
+    assert one.p_apart == pytest.approx(other.p_apart, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_an_interval_excludes_zero_where_its_p_value_is_small(seed):
+    a, b = generator(seed).normal(1.2, 1, 10), generator(100 + seed).normal(0, 1, 10)
+    found = difference(a, b)
+    assert (found.low > 0 or found.high < 0) == (found.p_different < 0.05)
+
+
+def test_p_values_are_those_that_few_runs_can_have():
+    certain = difference([9, 8, 7, 6, 5], [0, -1, -2, -3, -4])
+    assert certain.p_different == pytest.approx(2 / 252)
+    assert certain.p_apart > 0.99
+    same = difference([21.0] * 5, [21.0] * 5)
+    assert same.p_different == 1
+    assert same.p_apart == pytest.approx(1 / 252)
+    assert np.isnan([same.low, same.high]).all()
+    few = difference([1.0, 2.0, 3.0, 4.0], [9.0] * 5)
+    assert few.value == -6.5
+    assert np.isnan(few[1:]).all()
+    lost = difference([NAN] * 5, [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert lost.p_different == pytest.approx(2 / 252)
+
+
+def test_the_time_of_a_curve_over_runs():
+    """Interquartile means at 0, 10, 20 are -4, 0, 4: there at 10."""
+    curves = [[-6, -2, 2], [-5, -1, 3], [-4, 0, 4], [-3, 1, 5], [-2, 2, 6]]
+    found = time_to_stay([0, 10, 20], curves, 0.0)
+    assert found.value == 10
+    assert 5 <= found.low < 10 < found.high <= 15
+    few = time_to_stay([0, 10, 20], curves[:3], 0.0)
+    assert few == (12.5, 10, 15)  # the runs' own times
+    late = time_to_stay([0, 10, 20], [*curves, [-6, -6, -6], [-6, -6, -6]], 3.0)
+    assert late.value == np.inf  # "never" is a value,
+    assert late.low < np.inf == late.high  # and an end
+    assert np.isnan(time_to_stay([0], np.empty((0, 1)), 0.0)).all()
 
 
 def test_interval_is_that_of_its_generator_and_of_no_batch_size():
@@ -136,26 +236,43 @@ def test_interval_is_that_of_its_generator_and_of_no_batch_size():
 
 def test_probability_of_improvement_by_hand():
     # Of the 6 pairs A wins 3 (2>1, 5>1, 5>4) and ties 1 (1=1).
-    estimate, low, high = probability_of_improvement([1, 2, 5], [1, 4], generator())
-    assert estimate == pytest.approx(3.5 / 6)
-    assert np.isnan([low, high]).all()  # B has two runs
-    sure = probability_of_improvement([4, 5, 6], [1, 2, 3], generator())
-    assert sure == (1.0, 1.0, 1.0)
+    value, low, high = probability_of_improvement([1, 2, 5], [1, 4])
+    assert value == pytest.approx(3.5 / 6)
+    assert np.isnan([low, high]).all()  # fewer than five runs
     # NaN loses to every number, and ties with NaN.
-    lost = probability_of_improvement([4, 5, NAN, NAN], [1, NAN], generator())
-    assert lost[0] == pytest.approx((2 * 2 + 2 * 0.5) / 8)
-    assert np.isnan(probability_of_improvement([], [1], generator())).all()
+    lost = probability_of_improvement([4, 5, NAN, NAN], [1, NAN])
+    assert lost.value == pytest.approx((2 * 2 + 2 * 0.5) / 8)
+    assert np.isnan(probability_of_improvement([], [1])).all()
 
 
 def test_probability_of_improvement_is_the_mann_whitney_statistic():
     a = generator(5).integers(0, 9, 11)
     b = generator(6).integers(2, 9, 8)
-    estimate, low, high = probability_of_improvement(a, b, generator())
-    statistic = mannwhitneyu(a, b).statistic
-    assert estimate == pytest.approx(statistic / (11 * 8))
-    assert 0 <= low < estimate < high <= 1
-    opposite = probability_of_improvement(b, a, generator())[0]
-    assert estimate + opposite == pytest.approx(1)
+    value, low, high = probability_of_improvement(a, b)
+    assert value == pytest.approx(mannwhitneyu(a, b).statistic / (11 * 8))
+    assert 0 <= low < value < high <= 1
+    opposite = probability_of_improvement(b, a)
+    np.testing.assert_allclose(1 - np.array(opposite)[[0, 2, 1]], [value, low, high])
+
+
+def test_the_interval_of_a_probability_is_newcombes():
+    """His equation, where the runs' own variance is the smaller one."""
+    a, b = np.arange(10.0) + 4.5, np.arange(10.0)
+    value, *found = probability_of_improvement(a, b)
+    for end in found:
+        parts = 9 * ((1 - end) / (2 - end) + end / (1 + end))
+        variance = end * (1 - end) * (1 + parts) / 100
+        error = abs(end - value) / np.sqrt(variance)
+        assert error >= 1.96 - 0.01
+    even = probability_of_improvement(np.arange(10), np.arange(10))
+    own = 2 * np.var((np.arange(10) + 0.5) / 10, ddof=1) / 10
+    model = 0.25 * (1 + 9 * (2 / 3)) / 100
+    end = float(even.high)
+    parts = 9 * ((1 - end) / (2 - end) + end / (1 + end))
+    variance = end * (1 - end) * (1 + parts) / 100
+    assert end - 0.5 == pytest.approx(
+        1.96 * np.sqrt(variance * max(1, np.sqrt(own / model))), abs=2e-4
+    )
 
 
 def test_steps_to_reach_is_the_first_point_at_or_above():

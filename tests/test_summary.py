@@ -1,6 +1,7 @@
 """The summary's numbers against experiments whose answers are known by hand."""
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from rich.console import Console
 from synthetic_results import description, evaluations, learning, sessions, training
 
 from pgvq.results import assemble
-from pgvq.summary import duels, summarise
+from pgvq.summary import comparisons, summarise
 from pgvq.summary_table import duration, percent, print_summary, short
 from pgvq.types import InputError
 
@@ -36,6 +37,11 @@ def printed(results, mode="greedy", width=80):
     return output.getvalue()
 
 
+def flat(text):
+    """Text without its line breaks."""
+    return " ".join(text.split())
+
+
 # Five seeds at 0, 0.5M and 1M agent steps: interquartile mean (3 + 12 + 15) / 3.
 FIVE = [[-20, 0, 15], [-20, -2, 12], [-21, -9, 3], [-20, 14, 21], [-20, -20, -20]]
 
@@ -43,8 +49,8 @@ FIVE = [[-20, 0, 15], [-20, -2, 12], [-21, -9, 3], [-20, 14, 21], [-20, -20, -20
 def test_final_score_by_hand():
     row = summary(FIVE)
     assert row["score"] == pytest.approx(10.0)
-    # Resamples reach from deep below to the best; the seeds' own range bounds them.
-    assert -20 <= row["score_low"] < 10 < row["score_high"] <= 21
+    assert -40 < row["score_low"] < 10 < row["score_high"] < 40
+    assert row["score_interval"] == "95 %"
     assert row["seeds"] == row["finished"] == 5
     assert row["games"] == 2
     assert row["learned"] == 0.8
@@ -65,6 +71,7 @@ def test_steps_to_a_threshold_are_those_of_the_curve_over_seeds():
     there = 500_000 + 500_000 * (11 / 3) / (10 + 11 / 3)
     assert row["steps_to_0"] == pytest.approx(there)
     assert row["reached_0"] == 4
+    assert row["steps_to_0_low"] < there < row["steps_to_0_high"] == np.inf
     assert row["steps_to_15"] == np.inf
     assert row["reached_15"] == 2
 
@@ -77,10 +84,34 @@ def test_a_curve_that_falls_back_has_not_got_there():
     assert "never" in printed(experiment([[-20, 5, -3], [-20, 6, -4], [-20, 4, -2]]))
 
 
-def test_no_interval_from_two_seeds():
+def test_few_seeds_have_a_range_and_one_seed_nothing():
     row = summary(FIVE[:2])
     assert row["score"] == pytest.approx(13.5)
+    assert [row["score_low"], row["score_high"]] == [12, 15]
+    assert row["score_interval"] == "range"
+    said = printed(experiment(FIVE[:4]))
+    assert "+3.0 to +21.0" in said
+    assert said.count("(range)") == 3  # of the score and of two times
+    assert "the range of fewer than 5 seeds, which is no interval" in flat(said)
+    assert "its 95 % interval over whole runs" not in flat(said)
+    single = summary(FIVE[:1])
+    assert np.isnan([single["score_low"], single["score_high"]]).all()
+    assert single["score_interval"] == ""
+
+
+def test_equal_seeds_have_no_interval():
+    row = summary([[-20, 0, 21]] * 5)
     assert np.isnan([row["score_low"], row["score_high"]]).all()
+    assert row["score_interval"] == "equal"
+    said = flat(printed(experiment([[-20, 0, 21]] * 5)))
+    assert "Seeds that score the same have no interval" in said
+
+
+def test_a_narrow_interval_is_printed_with_two_ends():
+    """Never a zero width, not even a rounded one."""
+    said = printed(experiment([[-20, 0, 20.001 + 0.001 * i] for i in range(10)]))
+    [low, high] = re.search(r"\[(\S+), (\S+)\]", said).groups()
+    assert low != high
 
 
 def test_unfinished_seeds_are_counted_but_not_scored():
@@ -120,7 +151,41 @@ def test_truncated_games_are_noticed():
     one = last & (results.evaluations["game"] == 0)
     results.evaluations.loc[one, "truncated"] = True
     assert summarise(results).iloc[0]["truncated"] == 0.5
-    assert "50 % of the games were cut off" in printed(results)
+    assert "games cut off by the step cap: dqn 50 %." in printed(results)
+
+
+def test_a_cap_that_is_success_is_no_warning():
+    """CartPole's perfect score is reached at the cap; a game of Pong that is cut off
+    there was not won."""
+    results = experiment([[20, 300, 500], [30, 500, 500], [10, 400, 490]])
+    table = results.evaluations
+    table.loc[table["mode"] == "explore", "score"] += 1
+    table["truncated"] = table["score"] == 500
+    cartpole = {"label": "return", "random": None, "parity": None, "perfect": None}
+    results.description["score"] = cartpole
+    row = summarise(results).iloc[0]
+    assert row["truncated"] == pytest.approx(2 / 3)
+    assert row["cut_off"] == 0
+    assert "cut off" not in printed(results)
+    # In Acrobot the cap is met by those that do not get there.
+    table["score"] *= -1
+    assert summarise(results).iloc[0]["cut_off"] == pytest.approx(2 / 3)
+
+
+def test_notes_are_summed_up():
+    names = {f"dqn {i}": "DQN" for i in range(20)}
+    tables = {
+        name: {
+            "evaluations": evaluations(np.array(FIVE)[..., None]).assign(
+                truncated=i > 1
+            )
+        }
+        for i, name in enumerate(names)
+    }
+    text = printed(assemble(description(names), tables))
+    notes = [line for line in text.splitlines() if line.startswith("Note")]
+    assert len(notes) == 1
+    assert "cut off by the step cap: dqn 2 100 %, dqn 3 100 %" in flat(text)
 
 
 def test_costs_add_up_over_sessions():
@@ -149,15 +214,41 @@ def test_an_unknown_mode_is_an_error():
         summarise(experiment(FIVE), "greddy")
 
 
-def test_duels_are_between_final_scores():
-    names = {"low": "REINFORCE", "high": "DQN"}
-    tables = {
-        "low": {"evaluations": evaluations(np.zeros((3, 2, 2)))},
-        "high": {"evaluations": evaluations(np.full((4, 2, 2), 7.0))},
-    }
-    found = duels(assemble(description(names), tables)).set_index(["a", "b"])
-    assert found.loc[("high", "low")].tolist() == [1.0, 1.0, 1.0]
-    assert found.loc[("low", "high")].tolist() == [0.0, 0.0, 0.0]
+def two(weak, strong, changed=None):
+    """Two variants with final scores [S] each, after -20 and 0; `changed` is weak's."""
+    names = {"weak": "REINFORCE", "strong": "DQN"}
+    tables = {}
+    for name, final in (("weak", weak), ("strong", strong)):
+        scores = np.stack([np.full(len(final), -20.0), np.zeros(len(final)), final], 1)
+        tables[name] = {"evaluations": evaluations(scores[..., None])}
+    described = description(names)
+    described["variants"][0] |= changed or {}
+    return assemble(described, tables)
+
+
+SPREAD = np.array([-2.0, -1.0, -0.5, 0.0, 0.0, 0.5, 1.0, 2.0])
+
+
+def test_comparisons_are_between_final_scores():
+    [row] = comparisons(two(SPREAD, 12 + SPREAD)).to_dict("records")
+    assert (row["a"], row["b"], row["verdict"]) == ("weak", "strong", "b higher")
+    assert row["difference"] == pytest.approx(-12)
+    assert row["difference_low"] < -12 < row["difference_high"] < 0
+    assert row["probability"] == row["probability_low"] == 0 < row["probability_high"]
+    assert row["p"] < 0.01 < row["p_apart"]
+    unfinished = comparisons(two(SPREAD, np.array([12, NAN, NAN, NAN, NAN, NAN])))
+    assert unfinished.iloc[0]["verdict"] == "fewer than 5 runs"
+
+
+def test_variants_of_different_budgets_are_not_compared_in_silence():
+    """Pitfall 28."""
+    mixed = two(SPREAD, 12 + SPREAD, {"budget_agent_steps": 500_000})
+    row = comparisons(mixed).iloc[0]
+    assert row["verdict"] == "different budgets"
+    assert np.isnan([row["difference"], row["probability"], row["p"]]).all()
+    said = flat(printed(mixed))
+    assert "1 of 1 pairs: not compared, because their budgets of agent steps" in said
+    assert "higher than" not in said
 
 
 def test_an_experiment_without_rows_is_summarised():
@@ -194,9 +285,9 @@ def test_printed_table_fits_eighty_columns_and_keeps_its_numbers(mode):
 
 def test_printed_notes_say_what_to_be_wary_of():
     text = printed(experiment([*FIVE, [-20, 21, NAN]], diverged=(1, 2), length=900))
-    assert "dqn: 1 of 6 seeds not finished" in text
-    assert "dqn: 2 of 6 seeds diverged" in text
-    assert "all games of 100 % of the seeds are identical" in text
+    assert "seeds not finished and so not in the score: dqn 1 of 6." in text
+    assert "seeds that diverged; they count like the others: dqn 2 of 6." in text
+    assert "seeds whose games are all identical: one sample, not 2: dqn 100 %." in text
     assert "Note" not in printed(experiment(FIVE))
 
 
@@ -212,21 +303,46 @@ def test_numbers_for_people():
     )
 
 
-def test_the_likelier_winner_of_each_pair_is_told():
-    better, worse = np.array(FIVE, float)[..., None], np.array(FIVE, float)[..., None]
-    worse[:, -1] -= 100.0  # every run of the one ends above every run of the other
-    names = {"weak": "REINFORCE", "strong": "DQN"}
-    tables = {
-        "weak": {"evaluations": evaluations(worse)},
-        "strong": {"evaluations": evaluations(better)},
-    }
-    text = printed(assemble(description(names), tables))
-    assert "ends higher: strong over weak 1.00 [1.00, 1.00]." in " ".join(text.split())
-    assert "weak over" not in text
+def test_each_verdict_has_a_sentence_of_its_own():
+    said = flat(printed(two(SPREAD, 12 + SPREAD)))
+    assert "strong higher than weak: by +12.0 [" in said
+    assert "probability of improvement, strong over weak: 1.00 [" in said
+    assert "1.00 [1.00" not in said
+    said = flat(printed(two(SPREAD, 5 * SPREAD)))
+    assert "no difference shown: " in said
+    assert "equal within 1:" not in said
+    said = flat(printed(two(0.1 * SPREAD + 0.01, 0.1 * SPREAD)))
+    assert "weak and strong equal within 1: +0.0 [" in said
+    said = flat(printed(two(np.full(8, 21.0), np.full(8, 21.0))))
+    assert "equal within 1: +0.0 (no interval: the runs are equal), p < 0.001;" in said
 
 
-def test_no_winner_is_told_of_too_few_runs():
-    few = np.array(FIVE[:2], float)[..., None]
-    names = {"weak": "REINFORCE", "strong": "DQN"}
-    tables = {name: {"evaluations": evaluations(few)} for name in names}
-    assert "ends higher" not in printed(assemble(description(names), tables))
+def test_many_variants_are_compared_in_a_compact_form():
+    names = {f"dqn {i}": "DQN" for i in range(6)}
+    tables = {}
+    for i, name in enumerate(names):
+        final = (20 if i == 3 else 0) + (0.1 if i < 2 else 8) * SPREAD
+        scores = np.stack([np.full(8, -20.0), final + 0.001 * i], 1)[..., None]
+        tables[name] = {"evaluations": evaluations(scores)}
+    said = flat(printed(assemble(description(names), tables)))
+    assert "dqn 3 higher than dqn 0, dqn 1, dqn 2, dqn 4, dqn 5." in said
+    assert "equal within 1: dqn 0 and dqn 1." in said
+    assert "no difference shown: the other 9 of 15 pairs." in said
+    assert "adjusted for 15 pairs (Holm)" in said
+    assert "probability of improvement" not in said
+
+
+def test_too_few_runs_are_not_compared():
+    said = flat(printed(two(SPREAD[:4], SPREAD)))
+    assert "not compared, because one has fewer than 5 finished seeds" in said
+    assert "no difference shown" not in said
+
+
+def test_scores_that_are_nan_lose_and_are_no_number():
+    made = two(SPREAD, 12 + SPREAD)
+    table = made.evaluations
+    last = (table["variant"] == "weak") & (table["agent_steps"] == 1_000_000)
+    table.loc[last, "score"] = NAN
+    said = flat(printed(made))
+    assert "strong higher than weak: by an unknown amount (scores are NaN)" in said
+    assert "nan" not in said

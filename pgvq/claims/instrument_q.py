@@ -11,7 +11,14 @@ from pgvq.algorithms import DQN, PQN, RolloutAlgorithm, Tabular
 from pgvq.diagnostics.exact_pong import SmallPong
 from pgvq.diagnostics.q_training import values_along_training
 from pgvq.diagnostics.q_values import distance_to_best, overestimated
-from pgvq.plotting_panels import COLORS, Curve, Panel, panels, seeds_curve
+from pgvq.plotting_panels import (
+    COLORS,
+    Curve,
+    Panel,
+    bands_in_words,
+    panels,
+    seeds_curve,
+)
 from pgvq.statistics import estimate
 from pgvq.study import Claim, Finding, Say
 
@@ -45,7 +52,7 @@ def measure(
     steps: int = 200_000,
     small_steps: int = 150_000,
     points: int = 6,
-    seeds: int = 4,
+    seeds: int = 5,
     max_steps: int = 640,
 ) -> Finding:
     """Both measures along the training of every method."""
@@ -179,7 +186,7 @@ def draw(finding: Finding, folder: Path) -> list[Path]:
     """Over-estimation on Pong, and the distance to the best values on the small one."""
     values, distances = finding.tables["over_estimation"], finding.tables["distance"]
     seeds = int(finding.numbers["seeds"])
-    bands = f"Interquartile means of {seeds} seeds; bands are 95 % bootstrap intervals."
+    bands = f"Interquartile means of {seeds} seeds; {bands_in_words(seeds)}."
     parts = []
     for variant in on_pong():
         promised = curve(values, variant, "estimated", "promised")

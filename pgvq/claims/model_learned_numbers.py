@@ -6,7 +6,7 @@ import pandas as pd
 from pgvq.claims.model_environment import EPISODE
 from pgvq.claims.model_learned_runs import Measured, Sizes
 from pgvq.claims.model_statistics import cosine
-from pgvq.statistics import estimate
+from pgvq.statistics import INTERVAL, MIN_RUNS, RANGE, estimate
 from pgvq.study import Finding
 
 GAME = "the game itself"
@@ -122,6 +122,7 @@ def score_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
 
 def played_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
     """A row per way of training: the interquartile mean over seeds, and interval."""
+    kind = f"{INTERVAL} interval" if sizes.seeds >= MIN_RUNS else RANGE
     rows = []
     for name, scores in zip(
         [GAME, *map(named, sizes.amounts)], measured.scores, strict=True
@@ -129,7 +130,7 @@ def played_table(measured: Measured, sizes: Sizes) -> pd.DataFrame:
         rows.append(
             {
                 "trained through": name,
-                "mean return (95 % interval)": (
+                f"mean return ({kind})": (
                     "{:+.2f} ({:+.2f} to {:+.2f})".format(*estimate(scores))
                 ),
             }

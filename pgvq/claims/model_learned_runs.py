@@ -41,7 +41,7 @@ class Sizes(NamedTuple):
     games: int = 256  # of a batch
     # Agent steps; within fewer than 8 hardly a game has a contact to learn from.
     horizons: tuple[int, ...] = (8, 16, 24, 32)
-    seeds: int = 4  # policies through each model
+    seeds: int = 5  # policies through each model
     stretches: int = 10  # of a policy's training
     steps: int = 20_480  # agent steps of each stretch
     matches: int = 64  # points that each policy plays

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 
 from pgvq.claims.reward_runs import BASELINE, REWARDS, STARTS, TARGETS, Runs, pivoted
-from pgvq.statistics import Estimate, Floats, estimate, interquartile_mean
+from pgvq.statistics import (
+    MIN_RUNS,
+    Estimate,
+    Floats,
+    difference,
+    estimate,
+)
 
 AT_END = "the game's end"
 SMALL = 3.0  # points: less is not called an improvement
@@ -14,18 +20,16 @@ CLOSE = 0.1  # between two mean values, of points that count 1
 
 
 def written(scores: Floats) -> str:
-    """The interquartile mean of the seeds' scores `[S]` with its interval."""
-    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*estimate(scores))
+    """The interquartile mean of the seeds' scores `[S]` with its interval, if any."""
+    middle, low, high = map(float, estimate(scores))
+    if np.isnan([low, high]).all() or len(scores) < MIN_RUNS:
+        return f"{middle:+.1f}"
+    return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def gap(a: Floats, b: Floats) -> Estimate:
-    """How much higher the seeds of A score than those of B, `[S]` each, same seeds."""
-
-    def difference(pairs: Floats) -> Floats:
-        middle = interquartile_mean(pairs)  # [..., 2]
-        return middle[..., 0] - middle[..., 1]
-
-    return estimate(np.stack([a, b], axis=1), difference)
+    """How much higher the seeds of A score than those of B, `[S]` and `[S']`."""
+    return Estimate(*map(np.float64, difference(a, b)[:3]))
 
 
 def gap_numbers(name: str, a: Floats, b: Floats) -> dict[str, float]:

@@ -15,7 +15,7 @@ _BLOCK = re.compile(
 
 def blocks() -> dict[str, Callable[[], str]]:
     """The text of each block by its name."""
-    from pages import classics, few_seeds, headline, ladder, speed
+    from pages import classics, coverage, few_seeds, headline, ladder, speed
 
     return {
         **headline.BLOCKS,
@@ -23,6 +23,7 @@ def blocks() -> dict[str, Callable[[], str]]:
         **classics.BLOCKS,
         **speed.BLOCKS,
         **few_seeds.BLOCKS,
+        **coverage.BLOCKS,
     }
 
 
