@@ -74,7 +74,8 @@ def interval_in_words(mark: str, counts: Mapping[str, int]) -> str:
 def listed(parts: Sequence[str], most: int = _MOST_NAMED) -> str:
     """The first few of some names, and how many more there are."""
     more = f" and {len(parts) - most} more" if len(parts) > most else ""
-    return ", ".join(parts[:most]) + more
+    mark = "; " if any("," in part for part in parts) else ", "
+    return mark.join(parts[:most]) + more
 
 
 def steps_in_words(steps: float) -> str:

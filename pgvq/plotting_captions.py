@@ -1,6 +1,7 @@
 """What captions say of the variants that a figure shows, looked up in the results."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from pgvq import captions
 from pgvq.curves import budget_of, cap_is_success
@@ -11,27 +12,39 @@ from pgvq.score_meaning import difference_in_words
 from pgvq.summary import summarise
 from pgvq.summary_table import percent, played
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
-def conditions(results: Results, drawn: Sequence[Shown], mode: str | None) -> list[str]:
+
+def conditions(
+    results: Results, drawn: Sequence[Shown], modes: Sequence[str]
+) -> list[str]:
     """In what the drawn variants' trainings and evaluations differ, and their limits.
 
-    Without a `mode` no evaluation is drawn.
+    Without `modes` no evaluation is drawn.
     """
     described = results.description
-    budgets = {one.label: budget_of(results, one.variant) for one in drawn}
-    parts = [captions.budgets_in_words(budgets)]
+    budgets = [budget_of(results, one.variant) for one in drawn]
+    parts = [captions.budgets_in_words(_named(drawn, budgets))]
     if modes:
-        caps = {
-            one.label: one.variant.get("evaluation", described["evaluation"]).get(
-                "max_game_steps"
-            )
-            for one in drawn
-        }
+        evaluations = [
+            one.variant.get("evaluation", described["evaluation"]) for one in drawn
+        ]
+        caps = _named(drawn, [each.get("max_game_steps") for each in evaluations])
         parts.append(captions.caps_in_words(caps))
     for mode in modes:
         which = f", {played(mode)}" if len(modes) > 1 else ""
         parts.append(_cut_off(results, drawn, mode, which))
     return [*parts, difference_in_words(described, [one.name for one in drawn])]
+
+
+def _named(drawn: Sequence[Shown], values: Sequence[Any]) -> dict[str, Any]:
+    """Values by label; by folder where all of each folder have the same."""
+    folders: dict[str, set[Any]] = {}
+    for one, value in zip(drawn, values, strict=True):
+        folders.setdefault(one.variant.get("folder", ""), set()).add(value)
+    if "" not in folders and all(len(found) == 1 for found in folders.values()):
+        return {folder: found.pop() for folder, found in folders.items()}
+    return {one.label: value for one, value in zip(drawn, values, strict=True)}
 
 
 def _cut_off(results: Results, drawn: Sequence[Shown], mode: str, which: str) -> str:
@@ -45,7 +58,8 @@ def _cut_off(results: Results, drawn: Sequence[Shown], mode: str, which: str) ->
     }
     if not met or cap_is_success(results):
         return ""
-    listed = captions.listed([f"{n} {percent(share)}" for n, share in met.items()], 8)
+    shares = {name: percent(s).replace(" ", _NO_BREAK) for name, s in met.items()}
+    listed = captions.listed([f"{name} {share}" for name, share in shares.items()], 8)
     return f"Final games cut off by the step cap{which}: {listed}."
 
 

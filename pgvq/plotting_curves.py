@@ -17,6 +17,7 @@ from pgvq.curves import curves, final_scores_of, metric_curves
 from pgvq.plain_text import for_figure
 from pgvq.plotting_captions import conditions, left_out, not_drawn
 from pgvq.plotting_lines import (
+    MOST_WITH_SEEDS,
     Line,
     draw_panel,
     is_log,
@@ -257,7 +258,7 @@ def _logarithmic(axes: Axes, what: str, values: NDArray[np.float64]) -> None:
     known = values[np.isfinite(values)]
     if len(known) and known.min() <= 0:
         raise InputError(
-            f"{what} of {known.min():g} and less cannot be on a logarithmic axis; "
+            f"{what} of {known.min():.3g} cannot be on a logarithmic axis; "
             "leave y out of log"
         )
     axes.set_yscale("log")
@@ -268,11 +269,10 @@ def _score_caption(
 ) -> str:
     """What the lines are, how many runs and games, and what deviates from that."""
     of = {line.shown.label: line.curve for line in lines}
-    counts = {label: len(curve.seeds) for label, curve in of.items()}
     complete = {label: int(curve.complete.sum()) for label, curve in of.items()}
     games = captions.games_in_words([curve.games for curve in of.values()])
     parts = [
-        f"Thin lines: single seeds ({captions.seeds_in_words(counts)}).",
+        _seeds(lines),
         f"Each point: {games}.",
         _THICK,
         captions.interval_in_words("Band", complete),
@@ -289,7 +289,6 @@ def _metric_caption(
     results: Results, metric: str, lines: list[Line], options: Options
 ) -> str:
     of = {line.shown.label: line.curve for line in lines}
-    counts = {label: len(curve.seeds) for label, curve in of.items()}
     complete = {label: int(curve.complete.sum()) for label, curve in of.items()}
     gaps = any(
         np.any(np.isnan(runs).any(axis=0) & ~np.isnan(runs).all(axis=0))
@@ -297,7 +296,7 @@ def _metric_caption(
     )
     parts = [
         f"{metric}: in training, the mean since the point before.",
-        f"Thin lines: single seeds ({captions.seeds_in_words(counts)}).",
+        _seeds(lines),
         _THICK,
         captions.interval_in_words("Band", complete),
         "Where seeds have no value, the others alone are counted." if gaps else "",
@@ -308,6 +307,14 @@ def _metric_caption(
         *conditions(results, [line.shown for line in lines], []),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _seeds(lines: list[Line]) -> str:
+    counts = {line.shown.label: len(line.curve.seeds) for line in lines}
+    words = captions.seeds_in_words(counts)
+    if sum(line.named for line in lines) > MOST_WITH_SEEDS:
+        return f"Seeds: {words}, not drawn singly."
+    return f"Thin lines: single seeds ({words})."
 
 
 def _times(lines: list[Line], options: Options) -> str:

@@ -26,6 +26,7 @@ _SMALLEST_PANEL = 0.9
 _ONE_PANEL, _NAMES_BELOW = 5.5, 4.5  # of figures that are narrower
 _LEADER, _SAMPLE, _NAME = 0.15, (0.19, 0.48), 0.55  # right of the panel
 _LABEL_SPACING = 1.3
+MOST_WITH_SEEDS = 8  # of more variants single seeds would hide the means
 _APART = 4.0  # times by which methods' seconds differ on a logarithmic axis
 
 
@@ -75,13 +76,16 @@ def draw_panel(axes: Axes, lines: list[Line], x: str, log: bool) -> None:
     style.quiet_grid(axes)
     largest = max(float(np.nanmax(line.at(x)[0])) for line in lines)
     unit, label = _unit(x, largest, log)
-    ink = min(1.0, 4 / sum(line.named for line in lines))
+    named = sum(line.named for line in lines)
+    ink = min(1.0, 4 / named)
     for line in sorted(lines, key=lambda line: line.named):
         each, together = (np.array(part) / unit for part in line.at(x))
         if log:
             each, together = (np.where(p > 0, p, np.nan) for p in (each, together))
         # The more variants, the fainter their seeds and bands behind the means.
-        _draw(axes, line, each, together, ink)
+        _draw(axes, line, each, together, ink, seeds=named <= MOST_WITH_SEEDS)
+    if style.width_of(label) > 1.05 * style.inches_of(axes)[0]:
+        label = label.rpartition(", ")[2]
     axes.set_xlabel(label)
     end = axes.dataLim.x1 if np.isfinite(axes.dataLim.x1) else 1
     if not log:
@@ -98,8 +102,9 @@ def draw_panel(axes: Axes, lines: list[Line], x: str, log: bool) -> None:
     low, high = float(positive.min()), float(positive.max())
     axes.set_xscale("log")
     axes.set_xlim(low / (high / low) ** 0.02, high * (high / low) ** 0.02 * 1.001)
-    # Up to two decades have ticks between their powers of ten.
-    subs = (1.0, 2.0, 5.0) if high / low < 120 else (1.0,)
+    # The fewer decades, the more ticks between their powers of ten.
+    subs = (1.0, 2.0, 5.0) if high / low < 120 else (1.0, 3.0)
+    subs = subs if high / low < 3000 else (1.0,)
     axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -120,12 +125,20 @@ def _unit(x: str, largest: float, log: bool) -> tuple[float, str]:
     return unit, label + (" (logarithmic)" if log else "")
 
 
-def _draw(axes: Axes, line: Line, each: Floats, together: Floats, ink: float) -> None:
+def _draw(
+    axes: Axes,
+    line: Line,
+    each: Floats,
+    together: Floats,
+    ink: float,
+    *,
+    seeds: bool,
+) -> None:
     """One variant: seeds at `each` [S, P] and the curve over them at `together` [P]."""
     curve, look = line.curve, line.look
     if line.named:
         faint = ink * float(np.clip(1.2 / len(curve.seeds) ** 0.6, 0.12, 0.4))
-        for x, y in zip(each, curve.scores, strict=True):
+        for x, y in zip(each, curve.scores, strict=True) if seeds else ():
             axes.plot(x, y, color=look.color, alpha=faint, linewidth=0.7, zorder=2)
         axes.fill_between(
             together, line.low, line.high, color=look.color, alpha=0.17 * ink,

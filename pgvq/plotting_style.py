@@ -125,10 +125,14 @@ def _is_plain(variant: Mapping[str, Any], learner: str) -> bool:
 
 def _shades(color: str, count: int) -> list[str]:
     """So many shades of a colour, from dark to light, without the colour's own."""
-    hue, own, saturation = colorsys.rgb_to_hls(*to_rgb(color))
+    given = np.array(to_rgb(color))
+    _, own, _ = colorsys.rgb_to_hls(*given)
     steps = np.linspace(_DARKEST, _LIGHTEST, count + 1)
     steps = np.delete(steps, np.argmin(np.abs(steps - own)))
-    return [to_hex(colorsys.hls_to_rgb(hue, x, saturation)) for x in steps]
+    return [
+        to_hex(given * x / own if x < own else 1 - (1 - given) * (1 - x) / (1 - own))
+        for x in steps
+    ]
 
 
 def scale() -> float:
@@ -264,11 +268,18 @@ def environment(results: Results, drawn: Sequence[str] | None = None) -> str:
     return name.capitalize() if name.islower() else name
 
 
-def fitting_label(axes: Axes, label: str) -> str:
-    """An axis' label, without what is in brackets where the axis is too short."""
+def inches_of(axes: Axes) -> tuple[float, float]:
+    """Width and height of axes."""
     figure = axes.get_figure()
-    height = axes.get_position().height * (figure.get_figheight() if figure else 1)
-    return label if width_of(label) <= 1.05 * height else label.partition(" (")[0]
+    box = axes.get_position()
+    width, height = figure.get_size_inches() if figure else (1.0, 1.0)
+    return float(box.width * width), float(box.height * height)
+
+
+def fitting_label(axes: Axes, label: str) -> str:
+    """A y-axis' label, without what is in brackets where the axis is too short."""
+    short = width_of(label) > 1.05 * inches_of(axes)[1]
+    return label.partition(" (")[0] if short else label
 
 
 def halo(text: Text) -> Text:
