@@ -15,7 +15,7 @@ from pgvq.statistics import MIN_RUNS
 _MOST_NAMED = 4  # variants that a sentence names
 
 
-def seeds_in_words(counts: Mapping[str, int]) -> str:
+def seeds_in_words(counts: Mapping[str, int], each: str = "method") -> str:
     """How many seeds the variants have: "10 per method (dqn: 8)"."""
     numbers = list(counts.values())
     if not numbers:
@@ -23,11 +23,11 @@ def seeds_in_words(counts: Mapping[str, int]) -> str:
     [(usual, _)] = Counter(numbers).most_common(1)
     others = {name: n for name, n in counts.items() if n != usual}
     if not others:
-        return f"{usual} per method"
+        return f"{usual} per {each}"
     if len(others) > _MOST_NAMED:
-        return f"{min(numbers)} to {max(numbers)} per method"
+        return f"{min(numbers)} to {max(numbers)} per {each}"
     listed = ", ".join(f"{name}: {n}" for name, n in others.items())
-    return f"{usual} per method ({listed})"
+    return f"{usual} per {each} ({listed})"
 
 
 def games_in_words(games: Sequence[int]) -> str:

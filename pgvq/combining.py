@@ -191,6 +191,6 @@ def _joined(
     """All rows, under the new names of their variants."""
     parts = []
     for table, renamed in zip(tables, names, strict=True):
-        column = table["variant"].map(dict(renamed)).astype(table["variant"].dtype)
-        parts.append(table.assign(variant=column))
+        column = [renamed[name] for name in table["variant"]]
+        parts.append(table.assign(variant=pd.Series(column, table.index, dtype="str")))
     return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)

@@ -24,7 +24,7 @@ from pgvq.plotting_curves import (
     learning_curves,
     metric_figures,
 )
-from pgvq.plotting_options import Options, shown_variants
+from pgvq.plotting_options import Options, shown_modes, shown_variants
 from pgvq.plotting_scores import draw_final_scores, final_scores
 from pgvq.plotting_sweep import draw_heat_map, draw_marginal, sweep_figures
 from pgvq.results import Results, load
@@ -46,10 +46,21 @@ __all__ = [
     "sweep_figures",
 ]
 
+
+def _all_learning_curves(
+    results: Results, folder: Path, options: Options
+) -> list[Path]:
+    """Learning curves in each mode."""
+    shown = shown_modes(results, options)
+    return [
+        p for mode in shown for p in learning_curves(results, folder, mode, options)
+    ]
+
+
 # Each writes its figures of results into a folder and returns the paths; it writes none
 # where it has nothing to show. A figure of another kind is one more line here.
 FIGURES: tuple[Callable[[Results, Path, Options], list[Path]], ...] = (
-    learning_curves,
+    _all_learning_curves,
     final_scores,
     sweep_figures,
     metric_figures,

@@ -1,5 +1,6 @@
 """Learning curves: score, or a training metric, against steps, updates or time."""
 
+import os
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from pgvq import captions
 from pgvq import plotting_style as style
 from pgvq.curves import curves, final_scores_of, metric_curves
+from pgvq.locations import as_path
 from pgvq.plain_text import for_figure
 from pgvq.plotting_captions import conditions, left_out, not_drawn
 from pgvq.plotting_lines import (
@@ -36,6 +38,7 @@ from pgvq.types import InputError
 
 MOST_NAMED = 16  # curves with a look of their own
 MOST_OF_A_SWEEP = 8
+_LOSSES = "Losses of different algorithms are different quantities."
 _THICK = "Thick line: interquartile mean over seeds, beside its name the last value."
 
 
@@ -93,39 +96,36 @@ def draw_metric(
 
 
 def learning_curves(
-    results: Results, folder: Path, options: Options | None = None
+    results: Results,
+    folder: str | os.PathLike[str],
+    mode: str = "greedy",
+    options: Options | None = None,
 ) -> list[Path]:
-    """Writes learning_curves and learning_curves_explore; returns their paths.
+    """Writes learning_curves, or learning_curves_explore; returns the paths.
 
     Panels against agent steps and against the wall clock are side by side, unless an
     x-axis is chosen or the figure is narrow. Raises `InputError` for a mode that was
     not evaluated and when there is nothing to draw.
     """
     options = options or Options()
-    written = []
     with matplotlib.rc_context(options.rc):
-        for mode in shown_modes(results, options):
-            lines = score_lines(results, mode, options)
-            names = [line.shown.name for line in lines]
-            words = Words(
-                f"How well does each method play {style.environment(results, names)} "
-                "after how much training?",
-                f"{results.description['title']}: {played(mode)}",
-                _score_caption(results, mode, lines, options),
-            )
-
-            scale_y = partial(
-                _score_axis, results=results, lines=lines, options=options
-            )
-            figure = lines_figure(lines, words, options, scale_y)
-            stem = "learning_curves" if mode == "greedy" else f"learning_curves_{mode}"
-            text = options.beside(words)
-            written += style.save(figure, folder / stem, options.format, text)
-    return written
+        lines = score_lines(results, mode, options)
+        names = [line.shown.name for line in lines]
+        words = Words(
+            f"How well does each method play {style.environment(results, names)} "
+            "after how much training?",
+            f"{results.description['title']}: {played(mode)}",
+            _score_caption(results, mode, lines, options),
+        )
+        scale_y = partial(_score_axis, results=results, lines=lines, options=options)
+        figure = lines_figure(lines, words, options, scale_y)
+        stem = "learning_curves" if mode == "greedy" else f"learning_curves_{mode}"
+        place = as_path(folder, "folder") / stem
+        return style.save(figure, place, options.format, options.beside(words))
 
 
 def metric_figures(
-    results: Results, folder: Path, options: Options | None = None
+    results: Results, folder: str | os.PathLike[str], options: Options | None = None
 ) -> list[Path]:
     """Writes metric_NAME for each metric of the options; returns the paths."""
     options = options or Options()
@@ -141,7 +141,9 @@ def metric_figures(
 
             scale_y = partial(_metric_axis, metric=metric, lines=lines, options=options)
             figure = lines_figure(lines, words, options, scale_y)
-            stem = folder / ("metric_" + re.sub(r"[^\w.-]", "_", metric))
+            stem = as_path(folder, "folder") / (
+                "metric_" + re.sub(r"[^\w.-]", "_", metric)
+            )
             text = options.beside(words)
             written += style.save(figure, stem, options.format, text)
     return written
@@ -149,7 +151,7 @@ def metric_figures(
 
 def score_lines(results: Results, mode: str, options: Options) -> list[Line]:
     """What is drawn of each variant that has an evaluation in a mode."""
-    drawn = shown_variants(results, options)
+    drawn = _by_value(results, shown_variants(results, options))
     best = _best(results, drawn, mode)
     lines = []
     for shown in drawn:
@@ -171,7 +173,7 @@ def metric_lines(results: Results, metric: str, options: Options) -> list[Line]:
     Points before a metric is known are left out; so are, of a point, seeds without a
     value there.
     """
-    drawn = shown_variants(results, options)
+    drawn = _by_value(results, shown_variants(results, options))
     [mode, *_] = shown_modes(results, options)
     best = _best(results, drawn, mode)
     lines = []
@@ -180,7 +182,15 @@ def metric_lines(results: Results, metric: str, options: Options) -> list[Line]:
         known = ~np.isnan(curve.scores)
         if known.any():
             found = _estimate_of_known(curve.scores[curve.complete])
-            lines.append(Line(shown, curve, *found, named=shown.name in best))
+            lines.append(
+                Line(
+                    shown,
+                    curve,
+                    *found,
+                    named=shown.name in best,
+                    is_score=False,
+                )
+            )
     if not lines:
         raise InputError(f"{metric} has no value to draw; choose another metric")
     return lines
@@ -190,6 +200,20 @@ def _estimate_of_known(values: NDArray[np.float64]) -> Estimate:
     """`estimate` of the seeds that have a value, at each point of [S, P]."""
     each = [estimate(column[~np.isnan(column)]) for column in values.T]
     return Estimate(*(np.array(part, float) for part in zip(*each, strict=True)))
+
+
+def _by_value(results: Results, drawn: list[Shown]) -> list[Shown]:
+    """Variants of one sweep with colours by its first field, dashes by the others.
+
+    Where anything else is drawn too, each has its learner's colour.
+    """
+    names = {one.name for one in drawn}
+    found = [s for s in sweeps(results.description) if names <= set(s.names)]
+    if not found:
+        return drawn
+    looks = style.styles_of_values(found[0].values)
+    of = dict(zip(found[0].names, looks, strict=True))
+    return [one._replace(look=of[one.name]) for one in drawn]
 
 
 def _best(results: Results, drawn: Sequence[Shown], mode: str) -> set[str]:
@@ -290,12 +314,14 @@ def _metric_caption(
 ) -> str:
     of = {line.shown.label: line.curve for line in lines}
     complete = {label: int(curve.complete.sum()) for label, curve in of.items()}
+    kinds = {line.shown.variant["algorithm"] for line in lines}
     gaps = any(
         np.any(np.isnan(runs).any(axis=0) & ~np.isnan(runs).all(axis=0))
         for runs in (curve.scores[curve.complete] for curve in of.values())
     )
     parts = [
         f"{metric}: in training, the mean since the point before.",
+        _LOSSES if "loss" in metric.lower() and len(kinds) > 1 else "",
         _seeds(lines),
         _THICK,
         captions.interval_in_words("Band", complete),

@@ -14,7 +14,7 @@ from pgvq import plotting_style as style
 from pgvq.curves import Curves
 from pgvq.plain_text import for_figure
 from pgvq.plotting_options import Options, Shown
-from pgvq.plotting_style import Look, Words
+from pgvq.plotting_style import Style, Words
 from pgvq.types import InputError
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,7 @@ _SMALLEST_PANEL = 0.9
 _ONE_PANEL, _NAMES_BELOW = 5.5, 4.5  # of figures that are narrower
 _LEADER, _SAMPLE, _NAME = 0.15, (0.19, 0.48), 0.55  # right of the panel
 _LABEL_SPACING = 1.3
-MOST_WITH_SEEDS = 8  # of more variants single seeds would hide the means
+MOST_WITH_SEEDS = 7  # of more variants single seeds would hide the means
 _APART = 4.0  # times by which methods' seconds differ on a logarithmic axis
 
 
@@ -39,11 +39,18 @@ class Line(NamedTuple):
     low: Floats  # [P] what is beside it, NaN where there is nothing
     high: Floats  # [P]
     named: bool = True  # else one of the grey ones
+    is_score: bool = True
 
     @property
-    def look(self) -> Look:
+    def last(self) -> str:
+        """The last value, beside the name."""
+        value = float(self.middle[-1])
+        return style.signed(value) if self.is_score else f"{value:.3g}"
+
+    @property
+    def look(self) -> Style:
         """Its colour and dashes."""
-        return self.shown.look if self.named else Look(style.FAINT, "-")
+        return self.shown.look if self.named else Style(style.FAINT, "-")
 
     def at(self, x: str) -> tuple[Floats, Floats]:
         """Places of the seeds' points, [S, P], and of the curve over seeds, [P]."""
@@ -190,7 +197,9 @@ def _panels(
     below = width is not None and width < _NAMES_BELOW
     rows = _rows_below(lines, width) if width is not None and below else []
     gutter = 0.15 * unit if below else _gutter(lines)
-    left, between = _LEFT * unit, _BETWEEN * unit
+    # Small numbers, as losses often are, have long labels.
+    left = (_LEFT if lines[0].is_score else _LEFT + 0.25) * unit
+    between = _BETWEEN * unit
     around = left + (len(xs) - 1) * between + gutter
     if width is None:
         panel = _PANEL_WIDTH
@@ -224,7 +233,7 @@ def _panels(
 
 
 def _label(line: Line) -> str:
-    return f"{style.wrapped(line.shown.label)}  {style.signed(line.middle[-1])}"
+    return f"{style.wrapped(line.shown.label)}  {line.last}"
 
 
 def _gutter(lines: list[Line]) -> float:
@@ -239,12 +248,8 @@ def _end_labels(axes: Axes, x: str, lines: list[Line]) -> None:
     Panels share their scores, so the names belong to all of them. A leader goes from
     the curve's end to a piece of its line and its name.
     """
-    figure = axes.get_figure()
-    if figure is None:
-        return
     lines = [line for line in lines if line.named]
-    box = axes.get_position()
-    panel = np.array([box.width, box.height]) * figure.get_size_inches()
+    panel = style.inches_of(axes)
     counts = np.array([_label(line).count("\n") + 1.35 for line in lines])
     points = 9 * style.scale()
     size = float(min(points, 72 * panel[1] / (counts.sum() * _LABEL_SPACING)))
@@ -290,7 +295,7 @@ def _rows_below(lines: list[Line], width: float) -> list[list[tuple[float, Line]
     at = 0.1
     for line in (line for line in lines if line.named):
         label = line.shown.label
-        needed = style.width_of(f"{label}  {style.signed(line.middle[-1])}", 8)
+        needed = style.width_of(f"{label}  {line.last}", 8)
         needed += 0.5 * unit
         if rows[-1] and at + needed > width:
             rows.append([])
@@ -310,7 +315,7 @@ def _name_below(figure: Figure, row: list[tuple[float, Line]], y: float) -> None
             transform=figure.transFigure,
         )  # fmt: skip
         figure.add_artist(sample)
-        text = f"{line.shown.label}  {style.signed(line.middle[-1])}"
+        text = f"{line.shown.label}  {line.last}"
         figure.text(
             (at + 0.46 * unit) / width, y / height, for_figure(text), size=8 * unit,
             va="center",

@@ -15,7 +15,7 @@ from matplotlib import font_manager
 from pgvq import plotting_style as style
 from pgvq.curves import curves, final_scores_of, modes
 from pgvq.plain_text import did_you_mean, visible
-from pgvq.plotting_style import Look, Words
+from pgvq.plotting_style import Style, Words
 from pgvq.results import Results
 from pgvq.scalars import as_float, shown
 from pgvq.statistics import interquartile_mean
@@ -70,7 +70,8 @@ class Options:
             raise InputError(f"title={shown(self.title)} must be a text")
         if not isinstance(self.caption, bool):
             raise InputError(f"caption={shown(self.caption)} must be True or False")
-        self.width, self.height, self.rc  # noqa: B018  checked when they are made
+        _size(self.size)
+        _font(self.font)
 
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> "Options":
@@ -114,7 +115,7 @@ class Options:
         return _size(self.size)[1]
 
     @property
-    def rc(self) -> dict[str, Any]:
+    def rc(self) -> dict[Any, Any]:
         """Matplotlib's settings with which everything is drawn."""
         family, points = _font(self.font)
         if points is None:
@@ -128,7 +129,7 @@ class Shown(NamedTuple):
     variant: dict[str, Any]  # of the description
     name: str
     label: str
-    look: Look
+    look: Style
 
 
 def shown_variants(results: Results, options: Options) -> list[Shown]:
@@ -139,7 +140,7 @@ def shown_variants(results: Results, options: Options) -> list[Shown]:
     """
     variants = results.description["variants"]
     names = [variant["name"] for variant in variants]
-    looks = style.looks(variants)
+    looks = style.styles(variants)
     chosen = _named(variants, options.variants, "variants") or names
     first = _order(results, chosen, options)
     chosen = [*first, *(name for name in chosen if name not in first)]

@@ -1,5 +1,6 @@
 """Final scores: every seed, the interquartile mean and its interval, by variant."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from pgvq import captions
 from pgvq import plotting_style as style
 from pgvq.captions import steps_in_words
 from pgvq.curves import Curves, budget_of, curves, final_scores_of
+from pgvq.locations import as_path
 from pgvq.plain_text import for_figure
 from pgvq.plotting_captions import conditions
 from pgvq.plotting_options import Options, Shown, shown_modes, shown_variants
-from pgvq.plotting_style import Look, Words
+from pgvq.plotting_style import Style, Words
 from pgvq.results import Results
 from pgvq.score_meaning import score_in
 from pgvq.statistics import estimate
@@ -72,7 +74,7 @@ def _fill(
 
 
 def final_scores(
-    results: Results, folder: Path, options: Options | None = None
+    results: Results, folder: str | os.PathLike[str], options: Options | None = None
 ) -> list[Path]:
     """Writes final_scores, a row per variant and a panel per mode; returns its paths.
 
@@ -106,7 +108,9 @@ def final_scores(
                 pad=18 * style.scale(),
             )  # fmt: skip
         text = options.beside(words)
-        return style.save(figure, folder / "final_scores", options.format, text)
+        return style.save(
+            figure, as_path(folder, "folder") / "final_scores", options.format, text
+        )
 
 
 def _panels(
@@ -146,7 +150,7 @@ def _panels(
     return figure, panels
 
 
-def _draw(axes: Axes, y: int, curve: Curves, look: Look) -> None:
+def _draw(axes: Axes, y: int, curve: Curves, look: Style) -> None:
     """One row: below its middle the seeds as dots, above it their mean and interval."""
     scores, size = final_scores_of(curve), style.scale()
     if len(scores) == 0:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
-from matplotlib import patheffects
+from matplotlib import colormaps, patheffects
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -76,14 +76,14 @@ RC: dict[Any, Any] = {
 }
 
 
-class Look(NamedTuple):
+class Style(NamedTuple):
     """How one variant is drawn, the same in every figure."""
 
     color: str
     dashes: Any
 
 
-def looks(variants: Sequence[Mapping[str, Any]]) -> dict[str, Look]:
+def styles(variants: Sequence[Mapping[str, Any]]) -> dict[str, Style]:
     """Gives every variant its look: the colour is its learner's, the shade its own.
 
     The variant that is named like its learner ("dqn") has the learner's own colour,
@@ -103,7 +103,7 @@ def looks(variants: Sequence[Mapping[str, Any]]) -> dict[str, Look]:
         for number, variant in enumerate(sorted(group, key=lambda v: v is not plain)):
             shade = color if variant is plain else next(others)
             dashes = _DASHES[(first + number) % len(_DASHES)]
-            chosen[variant["name"]] = Look(shade, dashes)
+            chosen[variant["name"]] = Style(shade, dashes)
     return chosen
 
 
@@ -130,8 +130,26 @@ def _shades(color: str, count: int) -> list[str]:
     steps = np.linspace(_DARKEST, _LIGHTEST, count + 1)
     steps = np.delete(steps, np.argmin(np.abs(steps - own)))
     return [
-        to_hex(given * x / own if x < own else 1 - (1 - given) * (1 - x) / (1 - own))
+        to_hex(
+            tuple(given * x / own if x < own else 1 - (1 - given) * (1 - x) / (1 - own))
+        )
         for x in steps
+    ]
+
+
+def styles_of_values(values: NDArray[np.float64]) -> list[Style]:
+    """Looks of a sweep's variants: the colour by the first field, dashes by the others.
+
+    `values` [V, F]; V looks. Darker is less.
+    """
+    first, rank = np.unique(values[:, 0], return_inverse=True)
+    _, other = np.unique(values[:, 1:], axis=0, return_inverse=True)
+    shades = colormaps["viridis"](np.linspace(0.0, 0.85, len(first)))
+    if values.shape[1] == 1:
+        other = rank
+    return [
+        Style(to_hex(shades[i]), _DASHES[j % len(_DASHES)])
+        for i, j in zip(rank.ravel(), np.ravel(other), strict=True)
     ]
 
 
@@ -270,10 +288,9 @@ def environment(results: Results, drawn: Sequence[str] | None = None) -> str:
 
 def inches_of(axes: Axes) -> tuple[float, float]:
     """Width and height of axes."""
-    figure = axes.get_figure()
-    box = axes.get_position()
-    width, height = figure.get_size_inches() if figure else (1.0, 1.0)
-    return float(box.width * width), float(box.height * height)
+    box = axes.get_window_extent()
+    dpi = axes.get_figure(root=True).dpi  # pyright: ignore[reportOptionalMemberAccess]
+    return box.width / dpi, box.height / dpi
 
 
 def fitting_label(axes: Axes, label: str) -> str:
@@ -341,6 +358,8 @@ def page(
             )
     figure = Figure(figsize=(width, top + body + foot))
     total = top + body + foot
+    if said:
+        write_caption(figure, said)
     at = total - 0.1 - 0.13 * unit
     for lines, line, size, weight, color in (
         (asked, _QUESTION_LINE, 13, "bold", INK),
@@ -354,8 +373,6 @@ def page(
             )  # fmt: skip
             at -= line * unit
         at -= 0.05 * unit
-    if said:
-        write_caption(figure, said)
     return figure, foot, body
 
 

@@ -1,5 +1,6 @@
 """`pgvq plot`: figures and table from what was found, without training."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from rich.console import Console
 from pgvq import plotting
 from pgvq.cli.loading import load_study
 from pgvq.cli.studying import plot_study
+from pgvq.cli.usage import EXAMPLES
 from pgvq.combining import combine
 from pgvq.locations import as_path
 from pgvq.plain_text import say
@@ -24,6 +26,10 @@ _SUMMARY_MODE = "greedy"
 
 def draw(asked: "Plot", console: Console) -> int:
     """Draws results folders, or a study by its file; returns the exit status."""
+    if not asked.folders:
+        raise InputError(
+            f"plot needs FOLDER, as in {EXAMPLES['plot']} (pgvq plot --help lists all)"
+        )
     places = [str(as_path(place, "FOLDER")) for place in asked.folders]
     studies = [place for place in places if place.endswith(".py")]
     if studies:
@@ -54,9 +60,11 @@ def _draw_study(asked: "Plot", file: str, console: Console) -> int:
         raise InputError(
             f"{file} defines no `study`; give the results folder of its experiment"
         )
-    given = [name for name, value in vars(asked).items() if value not in (None, (), "")]
-    given = [name for name in given if name not in ("folders", "caption", "no_caption")]
-    given += ["no_caption"] if asked.no_caption else []
+    given = [
+        part.name
+        for part in dataclasses.fields(asked)
+        if part.name != "folders" and getattr(asked, part.name) != part.default
+    ]
     if given:
         raise InputError(
             f"--{given[0].replace('_', '-')} is for results folders, and {file} is a "
