@@ -20,6 +20,7 @@ from pgvq.algorithms import (
     RolloutAlgorithm,
     Tabular,
 )
+from pgvq.combining import combine
 from pgvq.envs import Pong, SmoothPong, make
 from pgvq.experiment import Experiment
 from pgvq.results import Results, load
@@ -44,6 +45,7 @@ __all__ = [
     "RolloutAlgorithm",
     "SmoothPong",
     "Tabular",
+    "combine",
     "load",
     "make",
     "run",

@@ -60,16 +60,21 @@ def metrics(results: Results) -> list[str]:
     return [str(name) for name in results.training if name not in known]
 
 
+def check_metric(results: Results, metric: str) -> None:
+    """Raises `InputError` for a metric that the training table does not have."""
+    if metric not in (known := metrics(results)):
+        raise InputError(
+            f"no metric is called {metric!r}; {did_you_mean(metric, known)}"
+        )
+
+
 def metric_curves(results: Results, variant: dict[str, Any], metric: str) -> Curves:
     """Arrange a training metric of `variant` as `curves` does the scores; no games.
 
     Its `scores` are the metric's values, NaN where it was not yet known too. Raises
     `InputError` for an unknown metric.
     """
-    if metric not in (known := metrics(results)):
-        raise InputError(
-            f"no metric is called {metric!r}; {did_you_mean(metric, known)}"
-        )
+    check_metric(results, metric)
     table = results.training
     rows = table.loc[table["variant"] == variant["name"]]
     return _arranged(results, variant, rows, metric)._replace(games=0)

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from pgvq.combining import combine
-from pgvq.curves import modes
+from pgvq.curves import check_metric, modes
 from pgvq.files import atomic, stands
 from pgvq.locations import as_path
 from pgvq.plotting_curves import (
@@ -92,7 +92,10 @@ def plot(
     elif not isinstance(results, Results):
         results = combine(results)
     place = _place(results, folder)
-    drawn = shown_variants(results, chosen)  # wrong names are said before anything
+    # Wrong names are said before anything is written.
+    drawn = shown_variants(results, chosen)
+    for metric in chosen.metric:
+        check_metric(results, metric)
     written = [path for draw in FIGURES for path in draw(results, place, chosen)]
     table = pd.concat([summarise(results, mode) for mode in modes(results)])
     rank = {one.name: number for number, one in enumerate(drawn)}

@@ -20,7 +20,7 @@ from pgvq.types import InputError
 Floats = NDArray[np.float64]
 
 # The figure's parts in inches, so that text keeps its size whatever is drawn.
-_PANEL_WIDTH, _PANEL_HEIGHT = 4.3, 4.1
+_PANEL_WIDTH, _PANEL_HEIGHT, _TALLEST_PANEL = 4.3, 4.1, 8.0
 _LEFT, _BETWEEN, _AXIS = 0.75, 0.3, 0.55
 _SMALLEST_PANEL = 0.9
 _ONE_PANEL, _NAMES_BELOW = 5.5, 4.5  # of figures that are narrower
@@ -204,7 +204,9 @@ def _panels(
     if width is None:
         panel = _PANEL_WIDTH
         width = around + len(xs) * panel
-        height = _PANEL_HEIGHT * max(1.0, unit)
+        # Many names, or long ones, need more than the curves.
+        room = sum(_label(x).count("\n") + 1.35 for x in lines if x.named) * 0.145
+        height = float(np.clip(room, _PANEL_HEIGHT, _TALLEST_PANEL)) * max(1.0, unit)
     else:
         panel = (width - around) / len(xs)
         height = float(np.clip(0.75 * panel, 1.7, _PANEL_HEIGHT))

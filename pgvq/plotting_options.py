@@ -306,8 +306,11 @@ def _font(given: Any) -> tuple[str | None, float | None]:
         size = as_float(given) if not isinstance(given, str) else float(last)
     except ValueError:
         size, words = None, [*words, last]
-    known = size is None or SMALLEST_FONT <= size <= LARGEST_FONT
-    if not known or (size is None and not isinstance(given, str)):
+    if size is None:
+        known = isinstance(given, str) and bool("".join(words).strip())
+    else:
+        known = SMALLEST_FONT <= size <= LARGEST_FONT
+    if not known:
         raise InputError(
             f"font={shown(given)} must be a family, a size from {SMALLEST_FONT:g} to "
             f"{LARGEST_FONT:g} points, or both, such as 'serif 8'"

@@ -191,13 +191,14 @@ def _draw(axes: Axes, y: int, curve: Curves, look: Style) -> None:
 def _reference_lines(results: Results, axes: Axes, names: list[str]) -> None:
     """Perfect, parity and random play as lines, named above the panel."""
     sides = {"random": "left", "perfect": "right"}  # away from the panel beside
+    above = 1 + 0.03 / style.inches_of(axes)[1]
     for score, name in style.reference_scores(results, names):
         axes.axvline(
             score, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1
         )
         short = name.replace(" with the opponent", "").replace(" play", "")
         axes.text(
-            score, 1.01, short, transform=axes.get_xaxis_transform(), va="bottom",
+            score, above, short, transform=axes.get_xaxis_transform(), va="bottom",
             ha=sides.get(short.split()[0], "center"), size=8 * style.scale(),
             color=style.GREY,
         )  # fmt: skip

@@ -20,9 +20,10 @@ LAYERS = {
     4: "debugging lane training checkpoints",
     5: "experiment paths sweeping programs feasibility differences batch_run runner "
     "progress results results_format tables curves "
-    "summary summary_table score_meaning plotting plotting_style plotting_curves "
-    "combining captions swept_fields plotting_options plotting_lines plotting_captions "
-    "plotting_sweep plotting_grid plotting_scores plotting_table plotting_panels plotting_credit naming animation "
+    "summary summary_table score_meaning combining captions swept_fields plotting "
+    "plotting_style plotting_options plotting_lines plotting_captions plotting_curves "
+    "plotting_scores plotting_grid plotting_sweep plotting_table plotting_panels "
+    "plotting_credit naming animation "
     "report doctor diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",
 }

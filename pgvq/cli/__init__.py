@@ -194,7 +194,7 @@ class Plot:
     x: Literal["agent_steps", "updates", "seconds"] | None = None
     """The curves' x-axis: agent steps, gradient updates or seconds of training; by
     default panels against agent steps and seconds."""
-    log: Literal["", "x", "y", "xy"] = ""
+    log: Literal["x", "y", "xy"] | None = None
     """Logarithmic axes of the curves; y is that of the metrics, if there are any."""
     metric: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
     """Draw a training metric too, such as loss; may be given several times."""

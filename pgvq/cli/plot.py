@@ -87,7 +87,7 @@ def _options(asked: "Plot", results: Results) -> dict[str, Any]:
         "title": asked.title,
         "mode": asked.mode,
         "x": asked.x,
-        "log": asked.log,
+        "log": asked.log or "",
         "metric": [name for text in asked.metric for name in text.split(",")],
         "size": asked.size,
         "font": asked.font,
