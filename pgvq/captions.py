@@ -5,12 +5,20 @@ one, which names the variants that it is about.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pgvq.curves import Curves, final_scores_of
-from pgvq.statistics import MIN_RUNS
+from pgvq.statistics import (
+    ENOUGH,
+    INTERVAL,
+    MIN_RUNS,
+    NOTHING,
+    RANGE,
+    interval_kind,
+    too_narrow,
+)
 
 _MOST_NAMED = 4  # variants that a sentence names
 
@@ -39,36 +47,28 @@ def games_in_words(games: Sequence[int]) -> str:
     return f"the mean of {number} complete games"
 
 
-def interval_kind(runs: int) -> str:
-    """What `pgvq.statistics.estimate` gives beside the value of so many runs.
-
-    "95 %" for an interval, "" for nothing.
-    """
-    return "" if runs < MIN_RUNS else "95\N{NO-BREAK SPACE}%"
-
-
-_KINDS: dict[str, Callable[[str], str]] = {
-    "95\N{NO-BREAK SPACE}%": lambda mark: (
-        f"{mark}: its 95\N{NO-BREAK SPACE}% bootstrap interval, whole runs resampled"
-    ),
-    "range": lambda mark: f"{mark}: the range of the runs, too few for an interval",
-    "": lambda mark: f"No {mark.lower()} from fewer than {MIN_RUNS} seeds",
-}
-
-
 def interval_in_words(mark: str, counts: Mapping[str, int]) -> str:
-    """What a mark beside the middle means, such as "Band" or "Bar"; a sentence a kind.
+    """What `pgvq.statistics.estimate` gives beside a middle, a sentence for each kind.
 
-    `counts` are the seeds of each variant. Where kinds differ, the names are there.
+    Args:
+        mark: what is drawn, such as "Band" or "Bar".
+        counts: the runs of each variant; where kinds differ, the names are there.
     """
     groups: dict[str, list[str]] = {}
     for name, count in counts.items():
-        groups.setdefault(interval_kind(count), []).append(name)
-    sentences = []
-    for number, kind in enumerate(kind for kind in _KINDS if kind in groups):
-        about = f" ({listed(groups[kind])})" if number else ""
-        sentences.append(f"{_KINDS[kind](mark)}{about}.")
-    return " ".join(sentences)
+        groups.setdefault(interval_kind(count, 0.0, 1.0), []).append(name)
+    words = {
+        INTERVAL: f"{mark}: its 95\N{NO-BREAK SPACE}% interval over whole runs",
+        RANGE: f"{mark} of 2 to {MIN_RUNS - 1} seeds: their range, no interval",
+        NOTHING: f"No {mark.lower()} from one seed",
+    }
+    found = [kind for kind in words if kind in groups]
+    sentences = [
+        f"{words[kind]}{f' ({listed(groups[kind])})' if number else ''}."
+        for number, kind in enumerate(found)
+    ]
+    few = [count for count in counts.values() if MIN_RUNS <= count < ENOUGH]
+    return " ".join([*sentences, *([too_narrow()] if few else [])])
 
 
 def listed(parts: Sequence[str], most: int = _MOST_NAMED) -> str:

@@ -124,17 +124,3 @@ def budget_of(results: Results, variant: dict[str, Any]) -> int:
 def final_scores_of(curve: Curves) -> NDArray[np.float64]:
     """The last scores of the finished seeds. [S]"""
     return curve.scores[curve.finished][:, -1:].ravel()
-
-
-def cap_is_success(results: Results) -> bool:
-    """Whether games that met the step cap scored as high as any complete one, or more.
-
-    So it is where each step pays, as in CartPole: the cap is then the best result and
-    no defect of the evaluation. False where no game met the cap, or all did.
-    """
-    table = results.evaluations
-    met = table["truncated"].to_numpy(bool)
-    scores = table["score"].to_numpy(np.float64)
-    if not met.any() or met.all():
-        return False
-    return bool(np.nanmin(scores[met], initial=np.inf) >= np.nanmax(scores[~met]))

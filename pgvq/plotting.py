@@ -24,7 +24,8 @@ from pgvq.plotting_curves import (
     learning_curves,
     metric_figures,
 )
-from pgvq.plotting_options import Options, shown_modes, shown_variants
+from pgvq.plotting_options import Options, chosen_results, shown_modes
+from pgvq.plotting_reached import draw_reached, reached
 from pgvq.plotting_scores import draw_final_scores, final_scores
 from pgvq.plotting_sweep import draw_heat_map, draw_marginal, sweep_figures
 from pgvq.results import Results, load
@@ -39,10 +40,12 @@ __all__ = [
     "draw_learning_curves",
     "draw_marginal",
     "draw_metric",
+    "draw_reached",
     "final_scores",
     "learning_curves",
     "metric_figures",
     "plot",
+    "reached",
     "sweep_figures",
 ]
 
@@ -62,6 +65,7 @@ def _all_learning_curves(
 FIGURES: tuple[Callable[[Results, Path, Options], list[Path]], ...] = (
     _all_learning_curves,
     final_scores,
+    reached,
     sweep_figures,
     metric_figures,
 )
@@ -93,13 +97,11 @@ def plot(
         results = combine(results)
     place = _place(results, folder)
     # Wrong names are said before anything is written.
-    drawn = shown_variants(results, chosen)
+    chosen_of = chosen_results(results, chosen)
     for metric in chosen.metric:
         check_metric(results, metric)
     written = [path for draw in FIGURES for path in draw(results, place, chosen)]
-    table = pd.concat([summarise(results, mode) for mode in modes(results)])
-    rank = {one.name: number for number, one in enumerate(drawn)}
-    table = table[table["variant"].isin(rank)]
+    table = pd.concat([summarise(chosen_of, mode) for mode in modes(results)])
     path = place / "summary.csv"
     with atomic(path) as file:
         file.write(table.round(4).to_csv(index=False, lineterminator="\n").encode())

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from pgvq import captions
-from pgvq.curves import budget_of, cap_is_success
+from pgvq.curves import budget_of
 from pgvq.plotting_lines import Line
 from pgvq.plotting_options import Shown
 from pgvq.results import Results
@@ -22,19 +22,26 @@ def conditions(
 
     Without `modes` no evaluation is drawn.
     """
-    described = results.description
-    budgets = [budget_of(results, one.variant) for one in drawn]
-    parts = [captions.budgets_in_words(_named(drawn, budgets))]
-    if modes:
-        evaluations = [
-            one.variant.get("evaluation", described["evaluation"]) for one in drawn
-        ]
-        caps = _named(drawn, [each.get("max_game_steps") for each in evaluations])
-        parts.append(captions.caps_in_words(caps))
+    parts = differences(results, drawn, modes)
     for mode in modes:
         which = f", {played(mode)}" if len(modes) > 1 else ""
         parts.append(_cut_off(results, drawn, mode, which))
-    return [*parts, difference_in_words(described, [one.name for one in drawn])]
+    names = [one.name for one in drawn]
+    return [*parts, difference_in_words(results.description, names)]
+
+
+def differences(
+    results: Results, drawn: Sequence[Shown], modes: Sequence[str]
+) -> list[str]:
+    """Sentences about budgets and caps that differ; "" for what is equal."""
+    budgets = [budget_of(results, one.variant) for one in drawn]
+    parts = [captions.budgets_in_words(_named(drawn, budgets))]
+    if modes:
+        shared = results.description["evaluation"]
+        evaluations = [one.variant.get("evaluation", shared) for one in drawn]
+        caps = _named(drawn, [each.get("max_game_steps") for each in evaluations])
+        parts.append(captions.caps_in_words(caps))
+    return parts
 
 
 def _named(drawn: Sequence[Shown], values: Sequence[Any]) -> dict[str, Any]:
@@ -52,11 +59,11 @@ def _cut_off(results: Results, drawn: Sequence[Shown], mode: str, which: str) ->
     labels = {one.name: one.label for one in drawn}
     rows = summarise(results, mode, thresholds=()).to_dict("records")
     met = {
-        labels[row["variant"]]: float(row["truncated"])
+        labels[row["variant"]]: float(row["cut_off"])
         for row in rows
-        if row["variant"] in labels and row["truncated"] > 0
+        if row["variant"] in labels and row["cut_off"] > 0
     }
-    if not met or cap_is_success(results):
+    if not met:
         return ""
     shares = {name: percent(s).replace(" ", _NO_BREAK) for name, s in met.items()}
     listed = captions.listed([f"{name} {share}" for name, share in shares.items()], 8)

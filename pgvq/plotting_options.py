@@ -6,7 +6,7 @@ of `Options`. What they name is looked up in the results by `shown_variants`.
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -154,6 +154,12 @@ def shown_variants(results: Results, options: Options) -> list[Shown]:
     if twice := next((label for label in each if each.count(label) > 1), None):
         raise InputError(f"two variants are labelled {twice!r}; give them two labels")
     return drawn
+
+
+def chosen_results(results: Results, options: Options) -> Results:
+    """The results of the chosen variants alone, in order, under their own names."""
+    variants = [one.variant for one in shown_variants(results, options)]
+    return replace(results, description={**results.description, "variants": variants})
 
 
 def shown_modes(results: Results, options: Options) -> list[str]:

@@ -55,8 +55,14 @@ class Curve(NamedTuple):
 def seeds_curve(
     name: str, x: ArrayLike, runs: ArrayLike, color: str = "", dashes: Any = "-"
 ) -> Curve:
-    """The interquartile mean of S seeds' `runs [S, K]` at `x [K]`, with its band."""
-    return Curve(name, x, *estimate(runs), color=color, dashes=dashes)
+    """The interquartile mean of S seeds' `runs [S, K]` at `x [K]`, with its interval.
+
+    From fewer than five seeds there is no interval, and so no band.
+    """
+    middle, *ends = estimate(runs)
+    if len(np.asarray(runs)) < MIN_RUNS:
+        return Curve(name, x, middle, color=color, dashes=dashes)
+    return Curve(name, x, middle, *ends, color=color, dashes=dashes)
 
 
 class Panel(NamedTuple):

@@ -159,7 +159,7 @@ def test_the_command_draws_folders_together(folders, tmp_path, capsys):
     assert main(words) == 0
     assert {p.name for p in out.iterdir()} == {
         "learning_curves.png", "learning_curves_explore.png", "final_scores.png",
-        "summary.csv",
+        "reached.png", "summary.csv",
     }  # fmt: skip
     assert "dqn (mine)" in (out / "summary.csv").read_text()
     assert "reinforce" not in (out / "summary.csv").read_text()
@@ -182,7 +182,7 @@ def test_the_command_draws_folders_together(folders, tmp_path, capsys):
 def test_combined_results_are_drawn_by_the_library(folders, tmp_path):
     written = plotting.plot(folders, tmp_path / "out", mode="greedy", x="updates")
     assert [p.name for p in written] == [
-        "learning_curves.png", "final_scores.png", "summary.csv"
+        "learning_curves.png", "final_scores.png", "reached.png", "summary.csv"
     ]  # fmt: skip
     with pytest.raises(InputError, match="say where the figures"):
         plotting.plot(folders)

@@ -12,7 +12,7 @@ from synthetic_results import description, evaluations, learning, training
 from pgvq import plotting
 from pgvq import plotting_style as style
 from pgvq.captions import interval_in_words, listed, notes_on_runs
-from pgvq.curves import cap_is_success, curves, metric_curves, metrics
+from pgvq.curves import curves, metric_curves, metrics
 from pgvq.plotting_captions import conditions
 from pgvq.plotting_curves import score_lines
 from pgvq.plotting_lines import is_log
@@ -161,13 +161,15 @@ def test_a_given_size_is_exact_and_a_title_replaces_the_question(
     monkeypatch.setattr(style, "save", lambda figure, *_: figures.append(figure) or [])
     options = {"size": "9x6", "title": "Value or policy?", "font": 8}
     plotting.plot(made, tmp_path, **options)
-    assert len(figures) == 3
+    assert len(figures) == 4
     for figure in figures:
         assert figure.get_size_inches().tolist() == [9, 6]
         texts = [text.get_text() for text in figure.texts]
         assert "Value or policy?" in texts
         assert not any(text.startswith("How well") for text in texts)
-        assert any(text.startswith(("Thin lines", "Dots")) for text in texts)
+        assert any(
+            text.startswith(("Thin lines", "Dots", "Each step")) for text in texts
+        )
     figures.clear()
     plotting.plot(made, tmp_path, caption=False)
     assert all(not figure.texts for figure in figures)
@@ -236,13 +238,22 @@ def test_a_learner_of_ones_own_keeps_its_colour():
 
 def test_intervals_are_called_what_they_are():
     """The words follow what the statistics give for that many runs."""
-    one = interval_in_words("Band", {"a": 1})
-    assert "95" not in one
-    assert np.isnan(estimate([1.0]).low)
-    many = interval_in_words("Band", {"a": 10})
-    assert many.startswith("Band: its 95\N{NO-BREAK SPACE}%")
-    mixed = interval_in_words("Bar", {"a": 10, "b": 10, "c": 1})
+    kinds = {
+        10: "Band: its 95\N{NO-BREAK SPACE}% interval",
+        4: "their range",
+        1: "No band",
+    }
+    for count, words in kinds.items():
+        said = interval_in_words("Band", {"a": count})
+        assert words in said
+        assert ("95" in said) is (count == 10)
+        low, high = estimate(np.arange(float(count)))[1:]
+        assert ((low, high) == (0, count - 1)) is (count == 4)
+        assert np.isnan(low) is np.True_ or count > 1
+    mixed = interval_in_words("Bar", {"a": 10, "b": 3, "c": 10})
     assert mixed.startswith("Bar: its 95")
+    assert mixed.endswith("their range, no interval (b).")
+    assert "too narrow" in interval_in_words("Bar", {"a": 6})
     assert listed(["a, b", "c"]) == "a, b; c"
 
 
@@ -271,7 +282,6 @@ def test_the_cap_is_no_warning_where_it_is_success(met, success):
         description({"dqn": "DQN"}),
         {"dqn": {"evaluations": table, "training": training(table)}},
     )
-    assert cap_is_success(made) is success
     said = " ".join(conditions(made, shown_variants(made, Options()), ["greedy"]))
     note = "Final games cut off by the step cap: dqn 100\N{NO-BREAK SPACE}%."
     assert (note in said) is not success

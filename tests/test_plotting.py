@@ -15,7 +15,7 @@ from pgvq import plotting_style as style
 from pgvq import results as results_folder
 from pgvq.plotting import final_scores, learning_curves, plot
 from pgvq.results import assemble
-from pgvq.statistics import bootstrap_interval, interquartile_mean
+from pgvq.statistics import estimate, interquartile_mean
 from pgvq.types import InputError
 
 NAN = float("nan")
@@ -68,7 +68,7 @@ def test_everything_is_redrawn_from_the_folder_alone_with_the_same_bytes(tmp_pat
         f"{stem}{end}"
         for stem in ("learning_curves", "learning_curves_explore", "final_scores")
         for end in (".png",)
-    } | {"summary.csv"}
+    } | {"reached.png", "summary.csv"}
     assert set(written) <= set(folder.iterdir())
     assert dict(matplotlib.rcParams) == before
     again = plot(made, tmp_path / "elsewhere")
@@ -93,7 +93,7 @@ def test_thick_lines_and_bands_are_the_statistics(drawn, tmp_path):
         np.testing.assert_allclose(line.get_xdata(), np.linspace(0, last, 6))
         assert len([x for x in axes.lines if x.get_linewidth() == 0.7]) == 6
         [band] = axes.collections
-        low, high = bootstrap_interval(means, np.random.default_rng(0))
+        _, low, high = estimate(means)
         ends = band.get_paths()[0].vertices[:, 1]
         assert (ends.min(), ends.max()) == pytest.approx((low.min(), high.max()))
 
@@ -119,12 +119,24 @@ def test_unfinished_seeds_are_drawn_thin_and_left_out_of_the_curve(drawn, tmp_pa
     assert sorted(dots.get_offsets()[:, 0]) == [9, 12, 15]
 
 
-def test_no_band_and_no_bar_from_two_seeds(drawn, tmp_path):
+def test_two_seeds_have_a_range_and_no_interval(drawn, tmp_path):
     made = learning({"dqn": "DQN"}, seeds=2)
     learning_curves(made, tmp_path)
     final_scores(made, tmp_path)
+    for figure, word in zip(drawn, ("Band", "Bar"), strict=True):
+        assert f"{word} of 2 to 4 seeds: their range, no interval." in caption(figure)
+    rows = made.evaluations.query("mode == 'greedy' and agent_steps == 1_000_000")
+    ends = np.sort(rows.groupby("seed")["score"].mean())
+    [bar] = [x for x in drawn[1].axes[0].lines if x.get_linewidth() == 2.5]
+    np.testing.assert_allclose(bar.get_xdata(), ends)
+
+
+def test_one_seed_has_no_band_and_no_bar(drawn, tmp_path):
+    made = learning({"dqn": "DQN"}, seeds=1)
+    learning_curves(made, tmp_path)
+    final_scores(made, tmp_path)
     for figure, word in zip(drawn, ("band", "bar"), strict=True):
-        assert f"No {word} from fewer than 3 seeds" in caption(figure)
+        assert f"No {word} from one seed." in caption(figure)
     assert not drawn[0].axes[0].collections[0].get_paths()
     bars = [x for x in drawn[1].axes[0].lines if x.get_linewidth() == 2.5]
     assert np.isnan(bars[0].get_xdata()).all()

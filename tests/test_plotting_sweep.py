@@ -179,7 +179,8 @@ def test_a_sweep_has_a_figure_of_its_own(tmp_path, monkeypatch):
     made = swept()
     names = [path.name for path in plotting.plot(made, tmp_path, mode="greedy")]
     assert names == [
-        "learning_curves.png", "final_scores.png", "sweep.png", "summary.csv"
+        "learning_curves.png", "final_scores.png", "reached.png", "sweep.png",
+        "summary.csv",
     ]  # fmt: skip
     texts = []
     monkeypatch.setattr(style, "save", lambda figure, *_: texts.append(figure) or [])

@@ -13,7 +13,15 @@ from pgvq.cli.usage import EXAMPLES
 from pgvq.combining import combine
 from pgvq.locations import as_path
 from pgvq.plain_text import say
-from pgvq.plotting_options import label_in, names_in, own_names
+from pgvq.plotting_captions import differences
+from pgvq.plotting_options import (
+    Options,
+    chosen_results,
+    label_in,
+    names_in,
+    own_names,
+    shown_variants,
+)
 from pgvq.results import Results
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
@@ -43,8 +51,12 @@ def draw(asked: "Plot", console: Console) -> int:
             "as in --out figures"
         )
     written = plotting.plot(results, out, **options)
+    chosen = Options.of(options)
     mode = asked.mode or _SUMMARY_MODE
-    print_summary(results, mode, console=console)
+    print_summary(chosen_results(results, chosen), mode, console=console)
+    for line in differences(results, shown_variants(results, chosen), [mode]):
+        if line:
+            say(console, f"Note: {line}")
     for path in written:
         say(console, str(path), wrap=False)
     return 0

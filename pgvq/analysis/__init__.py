@@ -1,0 +1,1 @@
+"""What runs of several learners say about each other."""
