@@ -134,7 +134,8 @@ def notes_on_runs(curves: Mapping[str, Curves], *, scores: bool, final: bool) ->
         if count := int(curve.diverged.sum()):
             diverged.append(f"{name} {count} of {of}")
         values = final_scores_of(curve) if final else curve.scores[curve.complete]
-        missing = np.isnan(values).reshape(len(values), -1).any(axis=1)
+        missing = np.isnan(values)
+        missing = missing.any(axis=1) if missing.ndim > 1 else missing
         if scores and missing.any():
             lost.append(f"{name} {int(missing.sum())} of {of}")
     drawn = "left out" if final else "as thin lines only"

@@ -54,7 +54,8 @@ _DASHES: tuple[Any, ...] = (
     (0, (6, 1.5, 1, 1.5, 1, 1.5)),
     (0, (10, 2)),
 )
-_DARKEST, _LIGHTEST = 0.16, 0.72  # of the other variants of a learner
+# Lightness of the other variants of a learner.
+_DARKEST, _LIGHTEST, _APART = 0.16, 0.72, 0.14
 
 FONT_SIZE = 9.0  # points; all other sizes keep their ratio to it
 RC: dict[Any, Any] = {
@@ -127,7 +128,9 @@ def _shades(color: str, count: int) -> list[str]:
     """So many shades of a colour, from dark to light, without the colour's own."""
     given = np.array(to_rgb(color))
     _, own, _ = colorsys.rgb_to_hls(*given)
-    steps = np.linspace(_DARKEST, _LIGHTEST, count + 1)
+    # A few stay near to the learner's own colour.
+    low, high = own - _APART * count, own + _APART * count
+    steps = np.linspace(max(low, _DARKEST), min(high, _LIGHTEST), count + 1)
     steps = np.delete(steps, np.argmin(np.abs(steps - own)))
     return [
         to_hex(

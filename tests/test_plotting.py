@@ -119,6 +119,18 @@ def test_unfinished_seeds_are_drawn_thin_and_left_out_of_the_curve(drawn, tmp_pa
     assert sorted(dots.get_offsets()[:, 0]) == [9, 12, 15]
 
 
+def test_seeds_that_are_all_unfinished_are_drawn_and_said(drawn, tmp_path):
+    made = with_scores(np.full([3, 4, 1], 5.0))
+    made.description["budget_agent_steps"] = 2_000_000
+    plot(made, tmp_path)
+    curves, explored, finals, *_ = drawn
+    assert "No seed has finished: dqn." in caption(curves)
+    assert len(thick(curves.axes[0])) == 1
+    assert "Seeds unfinished, left out: dqn 3 of 3." in caption(finals)
+    assert explored.axes
+    assert "no finished seed" in [text.get_text() for text in finals.axes[0].texts]
+
+
 def test_two_seeds_have_a_range_and_no_interval(drawn, tmp_path):
     made = learning({"dqn": "DQN"}, seeds=2)
     learning_curves(made, tmp_path)
