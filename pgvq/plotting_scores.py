@@ -20,7 +20,7 @@ from pgvq.plotting_options import Options, Shown, shown_modes, shown_variants
 from pgvq.plotting_style import Style, Words
 from pgvq.results import Results
 from pgvq.score_meaning import score_in
-from pgvq.statistics import estimate
+from pgvq.statistics import EQUAL, estimate, interval_kind
 from pgvq.summary_table import played
 from pgvq.types import InputError
 
@@ -211,10 +211,20 @@ def _caption(results: Results, drawn: list[Shown], shown: list[str]) -> str:
     of = {one.label: curves(results, one.variant, shown[0]) for one in drawn}
     counts = {label: int(curve.finished.sum()) for label, curve in of.items()}
     games = captions.games_in_words([c.games for c in of.values() if c.games])
+    ends = {label: estimate(final_scores_of(c)) for label, c in of.items()}
+    equal = [
+        label
+        for label, (middle, low, high) in ends.items()
+        if np.isfinite(middle)
+        and interval_kind(counts[label], float(low), float(high)) == EQUAL
+    ]
     parts = [
         f"Dots: single seeds ({captions.seeds_in_words(counts)}), each {games}.",
         "Diamond: interquartile mean over seeds.",
         captions.interval_in_words("Bar", counts),
+        f"No bar where all that is averaged is equal: {captions.listed(equal)}."
+        if equal
+        else "",
         captions.notes_on_runs(of, scores=True, final=True),
         *conditions(results, drawn, shown),
     ]

@@ -131,6 +131,14 @@ def test_seeds_that_are_all_unfinished_are_drawn_and_said(drawn, tmp_path):
     assert "no finished seed" in [text.get_text() for text in finals.axes[0].texts]
 
 
+def test_equal_scores_have_no_bar_and_the_caption_says_so(drawn, tmp_path):
+    final_scores(with_scores(np.full([6, 3, 1], 5.0)), tmp_path)
+    final_scores(with_scores(np.arange(18.0).reshape(6, 3, 1)), tmp_path)
+    said = [caption(figure) for figure in drawn]
+    assert "No bar where all that is averaged is equal: dqn." in said[0]
+    assert "equal" not in said[1]
+
+
 def test_two_seeds_have_a_range_and_no_interval(drawn, tmp_path):
     made = learning({"dqn": "DQN"}, seeds=2)
     learning_curves(made, tmp_path)
