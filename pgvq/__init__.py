@@ -21,6 +21,7 @@ from pgvq.algorithms import (
     RolloutAlgorithm,
     Tabular,
 )
+from pgvq.combining import combine
 from pgvq.envs import Pong, SmoothPong, make
 from pgvq.experiment import Experiment
 from pgvq.merging import merge
@@ -46,6 +47,7 @@ __all__ = [
     "RolloutAlgorithm",
     "SmoothPong",
     "Tabular",
+    "combine",
     "load",
     "make",
     "merge",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pgvq.analysis.comparisons import compare
-from pgvq.curves import Curves, curves
+from pgvq.curves import Curves, budget_of, curves
 from pgvq.results import Results
 from pgvq.score_meaning import comparable, score_in, score_of_variant
 from pgvq.statistics import (
@@ -196,9 +196,3 @@ def comparisons(
         if comparable(described, one, other)
     ]
     return compare(final, pairs, budgets=budgets, margin=margin)
-
-
-def budget_of(results: Results, variant: dict[str, Any]) -> int:
-    """Agent steps that a variant is trained for; mixed folders have several budgets."""
-    whole = results.description["budget_agent_steps"]
-    return int(variant.get("budget_agent_steps", whole))

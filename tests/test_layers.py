@@ -19,10 +19,12 @@ LAYERS = {
     3: "algorithms",
     4: "debugging lane training checkpoints",
     5: "experiment paths sweeping programs feasibility differences batch_run runner "
-    "adaptive_run merging progress results results_format tables curves analysis "
-    "summary summary_table score_meaning plotting plotting_style plotting_curves "
-    "plotting_reached plotting_scores plotting_table plotting_panels plotting_credit "
-    "naming animation "
+    "adaptive_run merging "
+    "progress results results_format tables curves analysis "
+    "summary summary_table score_meaning combining captions swept_fields plotting "
+    "plotting_style plotting_options plotting_lines plotting_captions plotting_curves "
+    "plotting_reached plotting_scores plotting_grid plotting_sweep plotting_table "
+    "plotting_panels plotting_credit naming animation "
     "report doctor diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",
 }

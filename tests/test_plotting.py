@@ -33,7 +33,7 @@ def drawn(monkeypatch):
     """The figures that were saved, drawn once so that positions are known."""
     figures = []
 
-    def keep(figure, stem):
+    def keep(figure, stem, *_):
         FigureCanvasAgg(figure).draw()
         figures.append(figure)
         return [stem]
@@ -66,14 +66,9 @@ def test_everything_is_redrawn_from_the_folder_alone_with_the_same_bytes(tmp_pat
     written = plot(folder)
     assert {path.name for path in written} == {
         f"{stem}{end}"
-        for stem in (
-            "learning_curves",
-            "learning_curves_explore",
-            "final_scores",
-            "reached",
-        )
-        for end in (".png", ".svg")
-    } | {"summary.csv"}
+        for stem in ("learning_curves", "learning_curves_explore", "final_scores")
+        for end in (".png",)
+    } | {"reached.png", "summary.csv"}
     assert set(written) <= set(folder.iterdir())
     assert dict(matplotlib.rcParams) == before
     again = plot(made, tmp_path / "elsewhere")
@@ -119,34 +114,58 @@ def test_unfinished_seeds_are_drawn_thin_and_left_out_of_the_curve(drawn, tmp_pa
     curves, finals = drawn
     [line] = thick(curves.axes[0])
     np.testing.assert_allclose(line.get_ydata(), [-20, 3, 12])
-    assert "1 of 4 seeds unfinished" in caption(curves)
+    assert "Seeds unfinished, as thin lines only: dqn 1 of 4." in caption(curves)
     [dots, *_] = finals.axes[0].collections
     assert sorted(dots.get_offsets()[:, 0]) == [9, 12, 15]
 
 
-def test_few_seeds_have_a_range_that_is_called_so(drawn, tmp_path):
+def test_seeds_that_are_all_unfinished_are_drawn_and_said(drawn, tmp_path):
+    made = with_scores(np.full([3, 4, 1], 5.0))
+    made.description["budget_agent_steps"] = 2_000_000
+    plot(made, tmp_path)
+    curves, explored, finals, *_ = drawn
+    assert "No seed has finished: dqn." in caption(curves)
+    assert len(thick(curves.axes[0])) == 1
+    assert "Seeds unfinished, left out: dqn 3 of 3." in caption(finals)
+    assert explored.axes
+    assert "no finished seed" in [text.get_text() for text in finals.axes[0].texts]
+
+
+def test_equal_scores_have_no_bar_and_the_caption_says_so(drawn, tmp_path):
+    final_scores(with_scores(np.full([6, 3, 1], 5.0)), tmp_path)
+    final_scores(with_scores(np.arange(18.0).reshape(6, 3, 1)), tmp_path)
+    said = [caption(figure) for figure in drawn]
+    assert "No bar where all that is averaged is equal: dqn." in said[0]
+    assert "equal" not in said[1]
+
+
+def test_two_seeds_have_a_range_and_no_interval(drawn, tmp_path):
     made = learning({"dqn": "DQN"}, seeds=2)
     learning_curves(made, tmp_path)
     final_scores(made, tmp_path)
     for figure, word in zip(drawn, ("Band", "Bar"), strict=True):
         assert f"{word} of 2 to 4 seeds: their range, no interval." in caption(figure)
-        assert "95" not in caption(figure)
-    [dots, *_] = drawn[1].axes[0].collections
-    scores = sorted(dots.get_offsets()[:, 0])
+    rows = made.evaluations.query("mode == 'greedy' and agent_steps == 1_000_000")
+    ends = np.sort(rows.groupby("seed")["score"].mean())
+    [bar] = [x for x in drawn[1].axes[0].lines if x.get_linewidth() == 2.5]
+    np.testing.assert_allclose(bar.get_xdata(), ends)
+
+
+def test_one_seed_has_no_band_and_no_bar(drawn, tmp_path):
+    made = learning({"dqn": "DQN"}, seeds=1)
+    learning_curves(made, tmp_path)
+    final_scores(made, tmp_path)
+    for figure, word in zip(drawn, ("band", "bar"), strict=True):
+        assert f"No {word} from one seed." in caption(figure)
+    assert not drawn[0].axes[0].collections[0].get_paths()
     bars = [x for x in drawn[1].axes[0].lines if x.get_linewidth() == 2.5]
-    np.testing.assert_allclose(bars[0].get_xdata(), [scores[0], scores[-1]])
+    assert np.isnan(bars[0].get_xdata()).all()
 
 
 def test_five_seeds_say_that_intervals_may_be_too_narrow(drawn, tmp_path):
     for seeds, said in ((5, True), (10, False)):
         final_scores(learning({"dqn": "DQN"}, seeds=seeds), tmp_path)
         assert ("intervals are too narrow" in caption(drawn[-1])) == said
-
-
-def test_no_band_from_one_seed(drawn, tmp_path):
-    learning_curves(learning({"dqn": "DQN"}, seeds=1), tmp_path)
-    assert not drawn[0].axes[0].collections[0].get_paths()
-    assert "Band" not in caption(drawn[0])
 
 
 def test_diverged_seeds_are_marked_and_kept(drawn, tmp_path):
@@ -158,7 +177,8 @@ def test_diverged_seeds_are_marked_and_kept(drawn, tmp_path):
     np.testing.assert_allclose(thick(drawn[0].axes[0])[0].get_ydata(), [-20, -9, 3])
     _, crosses = drawn[1].axes[0].collections
     assert crosses.get_offsets()[:, 0].tolist() == [2]
-    assert all("1 diverged" in caption(figure) for figure in drawn)
+    said = "Diverged (×), counted like the others: dqn 1 of 3."
+    assert all(said in caption(figure) for figure in drawn)
 
 
 def caption(figure):
