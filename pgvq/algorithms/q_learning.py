@@ -13,6 +13,7 @@ from jax import Array
 
 from pgvq import exploration
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
+from pgvq.algorithms.fields import LARGEST
 from pgvq.networks import QNetwork, Torso, with_first_values
 from pgvq.types import Key, Params, PyTree
 
@@ -30,6 +31,9 @@ class QLearning(RolloutAlgorithm, kw_only=True):
     exploration_fraction: float = leaf(
         0.4, "part of the budget over which epsilon falls, linearly in agent steps"
     )
+    exploration_steps: float = leaf(
+        0.0, "agent steps over which it falls, whatever the budget; 0: that part of it"
+    )
     init_scale: float = leaf(
         0.01, "of the last layer's first weights: 1 is usual, 0.01 makes values zero"
     )
@@ -44,6 +48,7 @@ class QLearning(RolloutAlgorithm, kw_only=True):
         self.check_range("initial_value", -1e6, 1e6)
         for field in ("epsilon_start", "epsilon_end", "exploration_fraction"):
             self.check_range(field, 0.0, 1.0)
+        self.check_range("exploration_steps", 0, LARGEST)
 
     @property
     def network(self) -> QNetwork:
@@ -65,7 +70,7 @@ class QLearning(RolloutAlgorithm, kw_only=True):
             agent_steps,
             self.epsilon_start,
             self.epsilon_end,
-            self.exploration_fraction * self.budget,
+            self.schedule_length(self.exploration_steps, self.exploration_fraction),
         )
 
     def explore(self, learner: Any, obs: Array, key: Key) -> tuple[Array, PyTree]:

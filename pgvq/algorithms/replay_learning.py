@@ -14,6 +14,7 @@ from jax import Array
 
 from pgvq import prioritized, replay
 from pgvq.algorithms.base import RolloutAlgorithm, TrainState, leaf, static
+from pgvq.algorithms.fields import LARGEST
 from pgvq.returns import n_step
 from pgvq.rollout import rollout
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
@@ -72,6 +73,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
     importance_exponent: float = leaf(
         0.4, "prioritized: 1 undoes the bias of the draws, 0 leaves it; rises to 1"
     )
+    importance_steps: float = leaf(
+        0.0, "prioritized: agent steps over which it rises; 0: the whole budget"
+    )
 
     @abc.abstractmethod
     def learn(
@@ -88,6 +92,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         super().__post_init__()
         self.check_range("priority_exponent", 0.0, 1.0)
         self.check_range("importance_exponent", 0.0, 1.0)
+        self.check_range("importance_steps", 0, LARGEST)
         for field in ("batch_size", "warmup_steps", "n_step"):
             self.check_at_least(field, 1)
         self.check_range("replay_ratio", 0.0, 1e6)
@@ -219,7 +224,8 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         index, chance = prioritized.sample(
             experience.priorities, by, (self.batch_size,)
         )
-        left = 1.0 - jnp.clip(agent_steps / self.budget, 0.0, 1.0)
+        length = self.schedule_length(self.importance_steps)
+        left = 1.0 - jnp.clip(agent_steps / length, 0.0, 1.0)
         beta = 1.0 - left * (1.0 - self.importance_exponent)
         weight = prioritized.importance_weights(chance, ring.size, beta)
         return Minibatch(replay.take(ring, index), index, weight)
