@@ -22,6 +22,7 @@ from pgvq.algorithms import (
 )
 from pgvq.envs import Pong, SmoothPong, make
 from pgvq.experiment import Experiment
+from pgvq.ladder import Ladder, Rung
 from pgvq.results import Results, load
 from pgvq.runner import run, train
 from pgvq.sweeping import sweep
@@ -39,9 +40,11 @@ __all__ = [
     "AnalyticPolicyGradient",
     "Experiment",
     "InputError",
+    "Ladder",
     "Pong",
     "Results",
     "RolloutAlgorithm",
+    "Rung",
     "SmoothPong",
     "Tabular",
     "load",

@@ -22,6 +22,7 @@ from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
 from pgvq.bounds import MAX_STEPS
 from pgvq.envs.contract import check_environment
 from pgvq.identity import Describer, Description, digest
+from pgvq.ladder import Ladder
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
 from pgvq.paths import in_short
@@ -48,8 +49,11 @@ class Experiment:
     """
 
     name: str
-    # By name, or a list of algorithms and of what `sweep` returns; names are then made.
-    algorithms: Mapping[str, Algorithm] | Sequence[Algorithm | Mapping[str, Algorithm]]
+    # By name; or a list of algorithms and of what `sweep` returns, whose names are then
+    # made; or a `Ladder`.
+    algorithms: (
+        Mapping[str, Algorithm] | Sequence[Algorithm | Mapping[str, Algorithm]] | Ladder
+    )
     steps: float  # budget of each run, agent steps; met up to one iteration, upwards
     seeds: int = 5  # runs per algorithm: seeds 0 .. seeds - 1
     evaluations: int = 20  # evaluation points after the one before learning
@@ -58,6 +62,7 @@ class Experiment:
     # the environment says, in Pong 108,000 frames, and else 27,000.
     max_game_steps: int | None = None
     title: str = ""
+    ladder: Ladder | None = None  # set where `algorithms` is one
 
     def __post_init__(self) -> None:
         if fault := folder_name_problem(self.name):
@@ -69,10 +74,10 @@ class Experiment:
                 continue
             number = bounds.whole_number(field, getattr(self, field))
             object.__setattr__(self, field, number)
-        object.__setattr__(self, "algorithms", named(self.algorithms))
+        self._set_algorithms()
         object.__setattr__(self, "steps", _checked_steps(self.steps))
         bounds.check_tables(
-            self.seeds, self.evaluations, self.games, len(self.algorithms)
+            self.seeds, self.evaluations, self.games, len(cast(Any, self.algorithms))
         )
         for name, algorithm in cast(Any, self.algorithms).items():
             check_algorithm(name, algorithm)
@@ -85,6 +90,21 @@ class Experiment:
                     "num_envs, rollout_length or warmup_steps smaller"
                 )
         self.identity()  # what cannot be described is an error here and now
+
+    def _set_algorithms(self) -> None:
+        """Names the algorithms; those of a ladder must still be one after a change."""
+        given, ladder = self.algorithms, self.ladder
+        if isinstance(given, Ladder):
+            given, ladder = given.algorithms, given
+        elif ladder is not None and not isinstance(ladder, Ladder):
+            raise InputError(
+                f"ladder={in_short(ladder)} must be a Ladder; give it as algorithms=..."
+            )
+        algorithms = named(given)
+        if ladder is not None:
+            ladder = ladder.with_algorithms(algorithms)
+        object.__setattr__(self, "algorithms", algorithms)
+        object.__setattr__(self, "ladder", ladder)
 
     @cached_property
     def variants(self) -> dict[str, Algorithm]:
@@ -178,6 +198,8 @@ class Experiment:
         }
         if self.steps != int(self.steps):
             made["evaluation"]["budget"] = float(self.steps)
+        if self.ladder is not None:
+            made["ladder"] = self.ladder.describe()
         return made | {"digest": configuration_digest(made)}
 
 
