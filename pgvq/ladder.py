@@ -397,7 +397,7 @@ def _check_different(algorithms: Mapping[str, Any]) -> None:
     seen: dict[str, str] = {}
     for name, algorithm in algorithms.items():
         kind = f"{type(algorithm).__module__}.{type(algorithm).__qualname__}"
-        known = digest([kind, {k: v for k, v in _fields(algorithm).items()}])
+        known = digest([kind, _fields(algorithm)])
         if known in seen:
             raise InputError(
                 f"ladder: {seen[known]!r} and {name!r} are the same algorithm; make "
