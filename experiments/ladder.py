@@ -6,8 +6,8 @@
     pgvq run experiments/ladder.py --only quantiles    takes ten times as long a rung
     pgvq run experiments/ladder.py --only hidden       what a memory is worth
 
-Each rung differs from its parent in one thing, which `Ladder` checks. SAC is not a rung:
-it changes the policy, the critics and the exploration at once.
+Each rung differs from its parent in one thing, which `Ladder` checks. SAC is not a
+rung: it changes the policy, the critics and the exploration at once.
 """
 
 import sys
@@ -52,48 +52,48 @@ POLICY_GRADIENTS = {
         words="the baseline is a value network instead of the mean",
     ),
     # REINFORCE pays rewards across rollouts: its returns stay complete.
-    "value network, short": Rung(
+    "value network, short rollouts": Rung(
         parent="value network",
         change={"rollout_length": SHORT},
         words=f"an update every {SHORT} steps instead of every {LONG}",
     ),
     # One update of either class is the same where rollouts hold whole episodes, by
     # tests/algorithms/test_ladder_equalities.py.
-    "cut, long": Rung(
+    "cut returns, long rollouts": Rung(
         parent="value network",
         change="returns end with the rollout, in the value of its last state",
         algorithm=ActorCritic(
             **SAME, rollout_length=LONG, lambda_=1.0, normalize=False
         ),
     ),
-    "cut, short": Rung(
-        parent="cut, long",
+    "cut returns, short rollouts": Rung(
+        parent="cut returns, long rollouts",
         change={"rollout_length": SHORT},
         words=f"an update every {SHORT} steps instead of every {LONG}",
         also={
-            "value network, short": "returns end with the rollout, in the value of its "
+            "value network, short rollouts": "returns end with the rollout, in the value of its "
             "last state"
         },
     ),
-    "bootstrap, long": Rung(
-        parent="cut, long",
+    "bootstrapping, long rollouts": Rung(
+        parent="cut returns, long rollouts",
         change={"lambda_": 0.95},
         words="bootstraps at every step: lambda 0.95 instead of 1",
+    ),
+    "bootstrapping, short rollouts": Rung(
+        parent="cut returns, short rollouts",
+        change={"lambda_": 0.95},
+        words="bootstraps at every step: lambda 0.95 instead of 1",
+        also={"bootstrapping, long rollouts": {"rollout_length": SHORT}},
     ),
     "actor-critic": Rung(
-        parent="cut, short",
-        change={"lambda_": 0.95},
-        words="bootstraps at every step: lambda 0.95 instead of 1",
-        also={"bootstrap, long": {"rollout_length": SHORT}},
-    ),
-    "standardised": Rung(
-        parent="actor-critic",
+        parent="bootstrapping, short rollouts",
         change={"normalize": True},
         words="advantages get mean 0 and deviation 1",
     ),
     # With one epoch PPO's update is actor-critic's, by the same tests.
     "four epochs": Rung(
-        parent="standardised",
+        parent="actor-critic",
         change="four updates on each rollout instead of one",
         algorithm=PPO(
             **SAME,
@@ -118,7 +118,7 @@ POLICY_GRADIENTS = {
 }
 
 VALUES = {
-    "pqn": Rung(
+    "pqn, no layer norm": Rung(
         parent="ppo",
         change="learns action values and explores by epsilon, without a policy",
         algorithm=PQN(
@@ -130,20 +130,20 @@ VALUES = {
             torso=PPO().torso,
         ),
     ),
-    "pqn, layer norm": Rung(
-        parent="pqn",
+    "pqn": Rung(
+        parent="pqn, no layer norm",
         change={"torso.layer_norm": True},
         words="layer normalisation in the network",
     ),
-    "pqn, one step": Rung(
-        parent="pqn",
+    "one-step q-learning": Rung(
+        parent="pqn, no layer norm",
         change={"lambda_": 0.0},
         words="one-step targets: lambda 0 instead of 0.95",
     ),
     # As many updates and rows as PQN: 16 of 128 in every 512 agent steps, and targets
     # that are fixed for these 16.
     "dqn, no replay": Rung(
-        parent="pqn, one step",
+        parent="one-step q-learning",
         change="minibatches are drawn from the last rollout instead of dealt out",
         algorithm=DQN(
             **SAME,
@@ -156,13 +156,13 @@ VALUES = {
             torso=PPO().torso,
         ),
     ),
-    "replay": Rung(
+    "replay, no target network": Rung(
         parent="dqn, no replay",
         change={"capacity": 100_000},
         words="drawn from the last 100,000 steps instead of the last 512",
     ),
     "dqn": Rung(
-        parent="replay",
+        parent="replay, no target network",
         change={"target_period": 250},
         words="a target network that is copied every 250 updates, not 16",
     ),

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from pgvq.analysis.rungs import has_ladder
 from pgvq.curves import modes
 from pgvq.files import atomic
 from pgvq.locations import as_path
 from pgvq.plotting_curves import learning_curves
+from pgvq.plotting_ladder import ladder
 from pgvq.plotting_scores import final_scores
 from pgvq.results import Results, load
 from pgvq.summary import summarise
 from pgvq.types import InputError
 
-__all__ = ["final_scores", "learning_curves", "plot"]
+__all__ = ["final_scores", "ladder", "learning_curves", "plot"]
 
 
 def plot(
@@ -42,6 +44,8 @@ def plot(
     for mode in modes(results):
         written += learning_curves(results, folder, mode)
     written += final_scores(results, folder)
+    if has_ladder(results):
+        written += [p for mode in modes(results) for p in ladder(results, folder, mode)]
     table = pd.concat([summarise(results, mode) for mode in modes(results)])
     path = folder / "summary.csv"
     with atomic(path) as file:
