@@ -36,6 +36,7 @@ SAME: dict[str, Any] = {
     "max_grad_norm": 0.5,
 }
 LONG, SHORT = 256, 16  # agent steps of a rollout in each environment
+CUT = "returns end with the rollout, in the value of its last state"
 
 POLICY_GRADIENTS = {
     "reinforce": REINFORCE(
@@ -61,7 +62,7 @@ POLICY_GRADIENTS = {
     # tests/algorithms/test_ladder_equalities.py.
     "cut returns, long rollouts": Rung(
         parent="value network",
-        change="returns end with the rollout, in the value of its last state",
+        change=CUT,
         algorithm=ActorCritic(
             **SAME, rollout_length=LONG, lambda_=1.0, normalize=False
         ),
@@ -71,8 +72,7 @@ POLICY_GRADIENTS = {
         change={"rollout_length": SHORT},
         words=f"an update every {SHORT} steps instead of every {LONG}",
         also={
-            "value network, short rollouts": "returns end with the rollout, in the value of its "
-            "last state"
+            "value network, short rollouts": CUT,
         },
     ),
     "bootstrapping, long rollouts": Rung(

@@ -218,7 +218,8 @@ def _caption(results: Results, table: pd.DataFrame) -> str:
     )
     return (
         f"A rung differs from its parent in the change below its name; {equal}."
-        f"{other} {_colors(results)} Small dots: single runs ({count} a rung). Diamond and bar: "
+        f"{other} {_colors(results)} Small dots: single runs ({count} a rung). "
+        "Diamond and bar: "
         "interquartile mean and its 95\N{NO-BREAK SPACE}% interval. Right: difference "
         "of the interquartile means and its 95\N{NO-BREAK SPACE}% interval; hollow "
         "where the interval holds 0, which does not show that the two are equal. Each "

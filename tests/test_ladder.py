@@ -1,0 +1,290 @@
+"""Ladders: what may differ between a rung and its parent, and what is said of it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic_results import evaluations, training
+
+from pgvq import DQN, PPO, ActorCritic, Experiment, InputError, Ladder, Rung
+from pgvq.algorithms.q_learning import QLearning
+from pgvq.analysis.rungs import conclusion, rung_table
+from pgvq.analysis.two_methods import difference
+from pgvq.cli.loading import load_experiment
+from pgvq.files import plain
+from pgvq.plotting import ladder as draw_ladder
+from pgvq.plotting import plot
+from pgvq.results import assemble, read_description
+from pgvq.results_format import checked_description
+from pgvq.runner import Run
+
+ROOT = Path(__file__).parents[1]
+RUNGS = {
+    "first": ActorCritic(lambda_=1.0, rollout_length=64),
+    "lambda": Rung(parent="first", change={"lambda_": 0.9}, words="it bootstraps"),
+    "short": Rung(parent="first", change={"rollout_length": 16}),
+    "both": Rung(
+        parent="short", change={"lambda_": 0.9}, also={"lambda": {"rollout_length": 16}}
+    ),
+    "ppo": Rung(
+        parent="both",
+        change="four epochs",
+        algorithm=PPO(lambda_=0.9, rollout_length=16, normalize="batch"),
+        apart=("normalize",),
+    ),
+}
+NUISANCE = ("learning_rate", "discount")
+
+
+def ladder(**more):
+    return Ladder(rungs=RUNGS | more, nuisance=NUISANCE)
+
+
+def rung(parent="first", change=None, **fields):
+    return Rung(parent=parent, change=change or {"lambda_": 0.5}, **fields)
+
+
+def test_rungs_are_their_parents_with_one_change():
+    made = ladder().algorithms
+    assert made["lambda"] == RUNGS["first"].replace(lambda_=0.9)
+    assert made["both"] == RUNGS["first"].replace(lambda_=0.9, rollout_length=16)
+    assert made["ppo"] is RUNGS["ppo"].algorithm
+
+
+def test_a_rung_may_be_defined_before_its_parent():
+    turned = Ladder(rungs=dict(reversed(RUNGS.items())))
+    assert list(turned.algorithms) == list(reversed(RUNGS))
+    assert turned.algorithms["both"] == ladder().algorithms["both"]
+
+
+def test_steps_say_what_differs():
+    steps = {(s.rung, s.parent): s for s in ladder().steps}
+    assert len(steps) == 5
+    assert steps["lambda", "first"].fields == {"lambda_": ("1.0", "0.9")}
+    assert steps["short", "first"].words == "rollout_length from 64 to 16"
+    # The same change has the same words, also where it was given none.
+    assert steps["both", "short"].words == "it bootstraps"
+    step = steps["ppo", "both"]
+    assert step.apart == {"normalize": ("True", "batch")}
+    assert step.brings["num_epochs"] == "4"
+    assert not step.drops
+
+
+def test_a_part_of_a_network_is_a_change():
+    step = ladder(wide=rung(change={"torso.features": (32,)})).steps[-1]
+    assert step.fields == {"torso.features": ("(64, 64)", "(32,)")}
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        (rung("frist"), "did you mean 'first'"),
+        (rung(change={"lambda_": 1}), "changes nothing"),
+        (rung(change={"lambda": 0.5}), "did you mean lambda_"),
+        (rung(change={"lambda_": 0.5, "value_coef": 1.0}), "make a rung of each"),
+        (rung(change={"lambda_": 0.9}), "the same algorithm"),
+        (rung(change={"lambda_": 7.0}), "between 0 and 1"),
+        (rung(change={"learning_rate": 1.0}), "either tuned or a rung"),
+        (rung(change="words alone"), "in words alone"),
+        (rung(change={"lambda_": 0.5}, also={"short": {"lambda_": 0.5}}), "'short'"),
+        (rung(change=3), "says nothing"),
+        (rung(words=3), "must be a text"),
+        (rung(also=["short"]), "must be a dict"),
+        (rung(change="a class", algorithm=PPO), "not an algorithm"),
+        (rung(change="a class", algorithm=ActorCritic()), "both of the class"),
+        (rung(change="a class", algorithm=PPO(lambda_=1.0)), "normalize"),
+        (
+            rung(
+                change="a class",
+                algorithm=PPO(lambda_=1.0, normalize="batch", entropy_coef=0.5),
+                apart=("normalize",),
+            ),
+            "entropy_coef",
+        ),
+        (
+            rung(change="x", algorithm=PPO(lambda_=1.0), apart=("clip",)),
+            "not a field of both",
+        ),
+        (rung("new"), "circle"),
+        (DQN(), "no parent"),
+    ],
+)
+def test_what_is_more_or_less_than_one_change_is_refused(new, message):
+    with pytest.raises(InputError) as error:
+        ladder(new=new)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_every_shared_field_has_to_be_equal():
+    """One field at a time is made different in the class that is changed to."""
+    right = RUNGS["ppo"].algorithm
+    shared = {f.name for f in dataclasses.fields(ActorCritic)} - {"budget", "normalize"}
+    checked = 0
+    for field in dataclasses.fields(PPO):
+        value = getattr(right, field.name)
+        if field.name not in shared or not isinstance(value, float | int):
+            continue
+        other = value * 2 if not isinstance(value, bool) else not value
+        other = min(other, 0.5) if field.name in ("discount", "lambda_") else other
+        if not value:
+            other = type(value)(1)
+        wrong = dataclasses.replace(
+            RUNGS["ppo"], algorithm=right.replace(**{field.name: other})
+        )
+        with pytest.raises(InputError, match=f"also in {field.name}"):
+            Ladder(rungs=RUNGS | {"ppo": wrong})
+        checked += 1
+    assert checked >= 12
+
+
+def test_tuned_rungs_have_their_own_nuisance_and_nothing_else():
+    chosen = {name: {"learning_rate": 1e-3 * (1 + i)} for i, name in enumerate(RUNGS)}
+    tuned = ladder().tuned(chosen)
+    assert tuned.algorithms["short"].learning_rate == 3e-3
+    assert tuned.describe()["tuned"] == ["learning_rate"]
+    assert ladder().describe()["tuned"] == []
+    assert [s[:3] for s in tuned.steps] == [s[:3] for s in ladder().steps]
+    with pytest.raises(InputError, match="not in nuisance"):
+        ladder().tuned(chosen | {"short": {"value_coef": 1.0}})
+    with pytest.raises(InputError, match="nothing was chosen for the rung 'ppo'"):
+        ladder().tuned({name: chosen[name] for name in list(RUNGS)[:-1]})
+
+
+def experiment(**changes):
+    return Experiment(name="rungs", algorithms=ladder(), steps=1e4, **changes)
+
+
+def test_an_experiment_keeps_its_ladder_through_changes():
+    made = experiment()
+    assert made.replace(seeds=3).ladder == made.ladder
+    slower = {n: a.replace(learning_rate=1e-4) for n, a in made.variants.items()}
+    assert made.replace(algorithms=slower).ladder.describe()["tuned"] == []
+    one = dict(made.variants) | {"lambda": made.variants["lambda"].replace(num_envs=8)}
+    with pytest.raises(InputError, match="differ in num_envs"):
+        made.replace(algorithms=one)
+    with pytest.raises(InputError, match="ladder=None"):
+        made.replace(algorithms=[DQN()])
+    assert made.replace(algorithms=[DQN()], ladder=None).ladder is None
+
+
+def test_a_ladder_is_not_part_of_the_configuration():
+    """Two experiments of the same runs are one, whatever is compared with what."""
+    plain_one = Experiment(name="rungs", algorithms=ladder().algorithms, steps=1e4)
+    with_ladder = experiment().describe()
+    assert "ladder" not in plain_one.describe()
+    assert with_ladder["digest"] == plain_one.describe()["digest"]
+
+
+def made_up(levels, runs=20):
+    """Results of the ladder whose runs end around the levels."""
+    generator = np.random.default_rng(0)
+    tables = {}
+    for name, level in levels.items():
+        scores = level + generator.normal(0, 1, [runs, 1, 1]) + np.zeros([1, 6, 3])
+        table = evaluations(scores, 10_000)
+        tables[name] = {"evaluations": table, "training": training(table)}
+    return assemble(plain(experiment().describe()), tables)
+
+
+LEVELS = {"first": 0.0, "lambda": 5.0, "short": 0.0, "both": -4.0, "ppo": -4.0}
+
+
+def test_the_table_says_what_each_change_does():
+    table = rung_table(made_up(LEVELS)).set_index(["rung", "parent"])
+    assert table.loc[("lambda", "first"), "verdict"] == "higher"
+    assert table.loc[("both", "short"), "verdict"] == "lower"
+    assert table.loc[("both", "lambda"), "verdict"] == "lower"
+    assert abs(table.loc[("both", "lambda"), "difference"] + 9) < 1
+    assert table.loc[("first", ""), "sentence"] == ""
+    sentence = table.loc[("lambda", "first"), "sentence"]
+    assert sentence.startswith("lambda after first (it bootstraps): +")
+    assert sentence.endswith("]: higher.")
+    said = conclusion(table.reset_index())
+    assert "Of 5 changes 1 raise the final score, 2 lower it, and for 2 no" in said
+    assert "The largest fall: both (rollout_length from 64 to 16): -" in said
+
+
+def test_of_few_runs_nothing_is_said():
+    table = rung_table(made_up(LEVELS, runs=4))
+    assert set(table["verdict"]) == {"", "fewer than 5 runs"}
+    assert "Too few runs" in conclusion(table)
+
+
+def test_the_difference_of_two_methods():
+    """By hand: the middle halves of 0..7 and of 10..17 have the means 3.5 and 13.5."""
+    found = difference(np.arange(10, 18), np.arange(8))
+    assert (found.value, found.verdict) == (10.0, "higher")
+    assert found.low < 10 < found.high
+    assert difference(np.arange(8), np.arange(10, 18)).verdict == "lower"
+    assert difference(np.arange(8), np.arange(8)).verdict == "no difference shown"
+    assert np.isnan(difference([], np.arange(8)).value)
+
+
+def test_the_figure_is_drawn_from_the_folder_alone(tmp_path):
+    written = {path.name for path in plot(made_up(LEVELS), tmp_path)}
+    assert {"ladder.png", "ladder.svg", "ladder.csv", "ladder_explore.png"} <= written
+    picture = (tmp_path / "ladder.svg").read_text()
+    assert "it bootstraps" in picture or "<path" in picture  # letters may be paths
+    # A ladder without any finished run is drawn as well.
+    unfinished = dict.fromkeys(LEVELS, np.nan) | {"first": 0.0}
+    assert draw_ladder(made_up(unfinished), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda steps: steps[0].pop("words"),
+        lambda steps: steps[0].update(parent="nobody"),
+        lambda steps: steps[0].update(parent="ppo"),  # a circle
+        lambda steps: steps[0].update(fields={"lambda_": ["1"]}),
+        lambda steps: steps.clear(),
+    ],
+)
+def test_a_damaged_ladder_in_a_description_is_refused(change):
+    described = plain(experiment().describe())
+    assert checked_description(described, "here")
+    change(described["ladder"]["steps"])
+    with pytest.raises(InputError, match="here"):
+        checked_description(described, "here")
+
+
+def test_a_folder_takes_over_new_parents(tmp_path):
+    """The runs stay: what is compared with what is no part of them."""
+    two = {"a": DQN(), "b": Rung(parent="a", change={"double": False})}
+    made = Experiment(name="x", algorithms=Ladder(rungs=two), steps=1e5)
+    folder = tmp_path / "x"
+    Run(made, folder, None)  # what `run` does before it trains
+    assert read_description(folder)["ladder"] == plain(made.ladder.describe())
+    rung = Rung(parent="b", change={"double": True}, words="the other way round")
+    turned = {"a": rung, "b": DQN(double=False)}
+    other = made.replace(algorithms=Ladder(rungs=turned))
+    Run(other, folder, None)
+    held = read_description(folder)
+    assert held["ladder"]["steps"][0]["words"] == "the other way round"
+    assert held["digest"] == made.describe()["digest"]
+    Run(other.replace(ladder=None, algorithms=other.algorithms), folder, None)
+    assert not read_description(folder).get("ladder")
+
+
+def test_the_committed_ladder(capsys, monkeypatch, tmp_path):
+    """From REINFORCE to DQN: each of the issue's changes is a rung of its own."""
+    monkeypatch.chdir(tmp_path)  # no tuning was made here, and that is said
+    loaded = load_experiment(str(ROOT / "experiments/ladder.py")).experiments
+    assert [e.name for e in loaded] == ["untuned", "quantiles", "hidden"]
+    assert "pgvq tune experiments/tune_ladder.py" in capsys.readouterr().err
+    untuned = loaded[0]
+    fields = {field for s in untuned.ladder.steps for field in s.fields}
+    assert fields >= {
+        *("baseline", "rollout_length", "lambda_", "normalize", "clip"),
+        *("num_minibatches", "torso.layer_norm", "capacity", "target_period"),
+        *("double", "dueling", "n_step", "prioritized"),
+    }
+    # All that has these settings has the same.
+    for algorithm in untuned.variants.values():
+        shared = (algorithm.num_envs, algorithm.discount, algorithm.learning_rate)
+        assert (*shared, algorithm.max_grad_norm) == (32, 0.99, 2e-3, 0.5)
+        if isinstance(algorithm, QLearning):
+            rate = algorithm.updates_per_iteration / algorithm.steps_per_iteration
+            assert rate == 1 / 32
