@@ -24,9 +24,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from pgvq.algorithms.base import Algorithm
-from pgvq.bounds import plain_number
 from pgvq.identity import Description, brief, describe, digest
-from pgvq.paths import Changes, changed, fitting, holder, in_short, note
+from pgvq.paths import holder, in_short, with_settings
 from pgvq.places import folder_name_problem
 from pgvq.scalars import shown
 from pgvq.types import InputError
@@ -146,15 +145,13 @@ class Ladder:
                     f"ladder: nothing was chosen for the rung {name!r}; tune the same "
                     "rungs again"
                 )
-            changes = Changes()
-            for field, value in chosen[name].items():
+            for field in chosen[name]:
                 if field not in self.nuisance:
                     raise InputError(
                         f"ladder: {name!r} was tuned in {field}, which is not in "
                         f"nuisance={tuple(self.nuisance)}; tune only these"
                     )
-                _note(changes, name, algorithm, field, value)
-            made[name] = changed(algorithm, changes) if changes else algorithm
+            made[name] = _applied(name, algorithm, chosen[name])
         return self.with_algorithms(made)
 
     def describe(self) -> dict[str, Any]:
@@ -290,20 +287,10 @@ def _an_algorithm(name: str, value: Any) -> Any:
     return value
 
 
-def _applied(name: str, algorithm: Any, change: Mapping[str, Any]) -> Any:
-    """The algorithm with the fields of a change."""
-    changes = Changes()
-    for field, value in change.items():
-        _note(changes, name, algorithm, field, value)
-    return changed(algorithm, changes)
-
-
-def _note(into: Changes, name: str, algorithm: Any, field: Any, value: Any) -> None:
-    """Adds the change of one field, by its path, to `into`."""
+def _applied(name: str, algorithm: Any, settings: Mapping[str, Any]) -> Any:
+    """The algorithm with the settings of a rung, which errors name."""
     try:
-        path = str(field).split(".")
-        thing = holder(algorithm, path)
-        note(into, path, fitting(thing, path[-1], plain_number(value)))
+        return with_settings(algorithm, settings)
     except InputError as error:
         raise InputError(f"ladder: {name!r}: {error}") from None
 

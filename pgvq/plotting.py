@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from pgvq.analysis.rungs import has_ladder
+from pgvq.budgets import series_in
 from pgvq.curves import modes
 from pgvq.files import atomic
 from pgvq.locations import as_path
+from pgvq.plotting_budgets import budget_curve
 from pgvq.plotting_curves import learning_curves
 from pgvq.plotting_ladder import ladder
 from pgvq.plotting_scores import final_scores
@@ -20,7 +22,7 @@ from pgvq.results import Results, load
 from pgvq.summary import summarise
 from pgvq.types import InputError
 
-__all__ = ["final_scores", "ladder", "learning_curves", "plot"]
+__all__ = ["budget_curve", "final_scores", "ladder", "learning_curves", "plot"]
 
 
 def plot(
@@ -51,3 +53,13 @@ def plot(
     with atomic(path) as file:
         file.write(table.round(4).to_csv(index=False, lineterminator="\n").encode())
     return [*written, path]
+
+
+def plot_series(folder: Path) -> list[Path]:
+    """Draws the budget curve of the results folders in `folder` into it.
+
+    Returns the files written, none where they are no series (`pgvq.budgets`). Raises
+    `InputError` where one of them cannot be read.
+    """
+    parts = series_in(folder)
+    return budget_curve([load(part) for part in parts], folder) if parts else []

@@ -21,6 +21,10 @@ def draw(place: str, console: Console) -> int:
                 f"{place} defines no `study`; give the results folder of its experiment"
             )
         return plot_study(study, console)
+    if written := plotting.plot_series(as_path(place, "FOLDER")):
+        for path in written:
+            say(console, str(path), wrap=False)
+        return 0
     results = load(place)
     print_summary(results, console=console)
     for path in plotting.plot(results):
