@@ -22,7 +22,8 @@ LAYERS = {
     "differences batch_run runner "
     "progress results results_format tables curves "
     "summary summary_table score_meaning plotting plotting_style plotting_curves "
-    "plotting_scores plotting_ladder plotting_budgets plotting_table plotting_panels plotting_credit naming animation "
+    "plotting_scores plotting_ladder plotting_budgets plotting_table plotting_panels "
+    "plotting_credit naming animation "
     "report doctor diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",
 }
