@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgvq import plotting_style as style
-from pgvq.analysis.rungs import conclusion, final_runs, rung_table
-from pgvq.analysis.two_methods import HIGHER, LOWER, MIN_COMPARED
+from pgvq.analysis.rungs import EQUAL, HIGHER, LOWER, conclusion, final_runs, rung_table
 from pgvq.files import atomic
 from pgvq.locations import as_path
 from pgvq.plain_text import for_figure
 from pgvq.results import Results
 from pgvq.score_meaning import score_in
+from pgvq.statistics import interval_in_words
 from pgvq.summary_table import played
 
 # The figure's parts in inches.
@@ -160,7 +160,7 @@ def draw_differences(axes: Axes, table: pd.DataFrame) -> Axes:
     for y, row in enumerate(table.to_dict("records")):
         if not row["parent"] or not np.isfinite(row["difference"]):
             continue
-        decided = row["verdict"] in (HIGHER, LOWER)
+        decided = row["verdict"] in (HIGHER, LOWER, EQUAL)
         color = style.INK if decided else style.GREY
         ends = row["difference_low"], row["difference_high"]
         axes.plot(ends, (y, y), color=color, linewidth=2.0 if decided else 1.2)
@@ -206,9 +206,9 @@ def _caption(results: Results, table: pd.DataFrame) -> str:
         if tuned
         else "all else is equal, and nothing is tuned for a rung"
     )
-    parents = results.description["ladder"]["steps"]
+    steps = results.description["ladder"]["steps"]
     classes = [
-        step["rung"] for step in parents if step.get("brings") or step.get("drops")
+        step["rung"] for step in steps if step.get("brings") or step.get("drops")
     ]
     other = (
         f" Where the class changes ({', '.join(dict.fromkeys(classes))}) settings that "
@@ -219,9 +219,9 @@ def _caption(results: Results, table: pd.DataFrame) -> str:
     return (
         f"A rung differs from its parent in the change below its name; {equal}."
         f"{other} {_colors(results)} Small dots: single runs ({count} a rung). "
-        "Diamond and bar: "
-        "interquartile mean and its 95\N{NO-BREAK SPACE}% interval. Right: difference "
-        "of the interquartile means and its 95\N{NO-BREAK SPACE}% interval; hollow "
-        "where the interval holds 0, which does not show that the two are equal. Each "
-        f"interval is by itself. From fewer than {MIN_COMPARED} runs nothing is said."
+        "Diamond: interquartile mean. "
+        f"{interval_in_words('Bar', [int(n) for n in table['runs']])}Right: difference "
+        "of the two interquartile means and its 95\N{NO-BREAK SPACE}% interval. What "
+        f"is said of it is adjusted for all {len(steps)} changes; hollow where no "
+        "difference is shown, which does not mean that there is none."
     )

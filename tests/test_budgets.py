@@ -92,7 +92,7 @@ def test_the_table_has_a_row_for_each_budget_and_learner():
     table = budget_table(made_up([(-5, 0), (9, 9.0)])[::-1])
     assert list(table["budget"]) == [250_000] * 2 + [1_000_000] * 2
     assert list(table["verdict"][:2]) == ["lower", "highest"]
-    assert sorted(table["verdict"][2:]) == ["highest", "not shown to be lower"]
+    assert sorted(table["verdict"][2:]) == ["equal within 1", "highest"]
     # Two learners of 20 runs each share 80 seconds: 2 seconds a run.
     assert list(table["seconds"]) == [2.0] * 4
     assert list(table["updates"]) == [2_500] * 2 + [10_000] * 2  # as made up
@@ -104,10 +104,12 @@ def test_sentences_say_what_is_shown_and_what_is_not():
     assert first.startswith("With 0.25M agent steps dqn ends highest, at ")
     assert first.endswith("]; reinforce ends lower.")
     assert second.startswith("With 1M agent steps ")
-    assert second.endswith("no difference from it is shown.")
+    assert second.endswith("dqn is equal within 1.")
     compared = pairs(made_up([(-5, 0), (9, 9.0)]))
     assert compared["a"].iloc[0] == "dqn"
-    assert list(compared["verdict"]) == ["higher", "no difference shown"]
+    assert list(compared["verdict"]) == ["higher", "equal within 1"]
+    five = sentences(budget_table(made_up([(0, 0), (9, 9)], runs=5)))
+    assert all(s.endswith("no difference from it is shown.") for s in five)
     few = sentences(budget_table(made_up([(-5, 0), (9, 9)], runs=4)))
     assert few[0] == (
         "With 0.25M agent steps too few runs have finished to say which learner ends "

@@ -10,7 +10,6 @@ from synthetic_results import evaluations, training
 from pgvq import DQN, PPO, ActorCritic, Experiment, InputError, Ladder, Rung
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.analysis.rungs import conclusion, rung_table
-from pgvq.analysis.two_methods import difference
 from pgvq.cli.loading import load_experiment
 from pgvq.files import plain
 from pgvq.plotting import ladder as draw_ladder
@@ -177,12 +176,13 @@ def test_a_ladder_is_not_part_of_the_configuration():
     assert with_ladder["digest"] == plain_one.describe()["digest"]
 
 
-def made_up(levels, runs=20):
+def made_up(levels, runs=20, noise=1.0):
     """Results of the ladder whose runs end around the levels."""
     generator = np.random.default_rng(0)
     tables = {}
     for name, level in levels.items():
-        scores = level + generator.normal(0, 1, [runs, 1, 1]) + np.zeros([1, 6, 3])
+        noises = generator.normal(0, noise, [runs, 1, 1])
+        scores = level + noises + np.zeros([1, 6, 3])
         table = evaluations(scores, 10_000)
         tables[name] = {"evaluations": table, "training": training(table)}
     return assemble(plain(experiment().describe()), tables)
@@ -202,24 +202,34 @@ def test_the_table_says_what_each_change_does():
     assert sentence.startswith("lambda after first (it bootstraps): +")
     assert sentence.endswith("]: higher.")
     said = conclusion(table.reset_index())
-    assert "Of 5 changes 1 raise the final score, 2 lower it, and for 2 no" in said
+    assert said.startswith(
+        "Of 5 changes 1 raise the final score, 2 lower it, and for 2 no difference is "
+        "shown. The largest rise: lambda (it bootstraps): +"
+    )
     assert "The largest fall: both (rollout_length from 64 to 16): -" in said
+
+
+def test_what_is_equal_is_not_what_is_not_shown():
+    """With little noise runs show that a change does nothing worth a point."""
+    table = rung_table(made_up(LEVELS, noise=0.2)).set_index(["rung", "parent"])
+    assert table.loc[("short", "first"), "verdict"] == "equal within 1"
+    assert "2 leave it equal within 1, and for 0 no" in conclusion(table.reset_index())
+
+
+def test_a_verdict_is_adjusted_for_the_number_of_changes():
+    """The interval of one difference may leave 0 out by chance: that is said."""
+    levels = dict.fromkeys(LEVELS, 0.0) | {"short": 0.22}
+    table = rung_table(made_up(levels)).set_index(["rung", "parent"])
+    row = table.loc[("short", "first")]
+    assert row["difference_low"] > 0
+    assert row["verdict"] == "no difference shown"
+    assert row["sentence"].endswith("no difference shown among 5 comparisons.")
 
 
 def test_of_few_runs_nothing_is_said():
     table = rung_table(made_up(LEVELS, runs=4))
     assert set(table["verdict"]) == {"", "fewer than 5 runs"}
     assert "Too few runs" in conclusion(table)
-
-
-def test_the_difference_of_two_methods():
-    """By hand: the middle halves of 0..7 and of 10..17 have the means 3.5 and 13.5."""
-    found = difference(np.arange(10, 18), np.arange(8))
-    assert (found.value, found.verdict) == (10.0, "higher")
-    assert found.low < 10 < found.high
-    assert difference(np.arange(8), np.arange(10, 18)).verdict == "lower"
-    assert difference(np.arange(8), np.arange(8)).verdict == "no difference shown"
-    assert np.isnan(difference([], np.arange(8)).value)
 
 
 def test_the_figure_is_drawn_from_the_folder_alone(tmp_path):

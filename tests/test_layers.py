@@ -18,9 +18,8 @@ LAYERS = {
     2: "envs rollout",
     3: "algorithms",
     4: "debugging lane training checkpoints",
-    5: "experiment ladder analysis budgets paths sweeping programs feasibility "
-    "differences batch_run runner "
-    "progress results results_format tables curves "
+    5: "experiment ladder budgets paths sweeping programs feasibility differences "
+    "batch_run runner progress results results_format tables curves analysis "
     "summary summary_table score_meaning plotting plotting_style plotting_curves "
     "plotting_scores plotting_ladder plotting_budgets plotting_table plotting_panels "
     "plotting_credit naming animation "

@@ -1,1 +1,1 @@
-"""What tables and figures say about results, computed once."""
+"""What runs of several learners say about each other."""

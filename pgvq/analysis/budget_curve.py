@@ -1,19 +1,22 @@
 """Final score against budget: which learner ends highest on which budget."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pgvq.analysis.rungs import final_runs
-from pgvq.analysis.two_methods import HIGHER, TOO_FEW, difference
+from pgvq.analysis.comparisons import A_HIGHER, B_HIGHER, TOO_FEW, compare
+from pgvq.analysis.rungs import EQUAL, HIGHER, final_runs
 from pgvq.budgets import budget_name, in_order
 from pgvq.curves import curves
 from pgvq.results import Results
 from pgvq.score_meaning import environment_of_variant
-from pgvq.statistics import estimate
+from pgvq.statistics import MIN_RUNS, estimate
 from pgvq.types import InputError
+
+LOWER, NOT_LOWER = "lower", "not shown to be lower"
 
 
 def budget_table(parts: Sequence[Results], mode: str = "greedy") -> pd.DataFrame:
@@ -22,7 +25,8 @@ def budget_table(parts: Sequence[Results], mode: str = "greedy") -> pd.DataFrame
     Columns: `budget`, `variant`, `algorithm`, `family`, `mode`; of the finished `runs`
     their `agent_steps`, `updates` and `seconds` of training, each per run; `score`,
     `score_low`, `score_high`; and `verdict`: "highest" of its budget, "not shown to be
-    lower" than that, "lower", or that there are too few runs to say.
+    lower" than that, shown to be "equal within 1" of it, "lower", or that there are
+    too few runs to say; adjusted for the number of pairs of a budget (`compare`).
 
     `seconds` are by the wall clock: runs train side by side, and each has its share.
 
@@ -60,20 +64,41 @@ def checked_series(parts: Sequence[Results]) -> list[Results]:
 def _with_verdicts(results: Results, mode: str) -> list[dict[str, Any]]:
     """The rows of one budget."""
     rows = [_row(results, variant, mode) for variant in results.description["variants"]]
-    runs = final_runs(results, mode)
+    apart = _apart(final_runs(results, mode))
     known = [row for row in rows if np.isfinite(row["score"])]
     best = max(known, key=lambda row: row["score"], default=None)
     for row in rows:
         if best is None or not row["runs"]:
             row["verdict"] = TOO_FEW
             continue
-        found = difference(runs[best["variant"]], runs[row["variant"]]).verdict
         if row is best:
-            row["verdict"] = TOO_FEW if found == TOO_FEW else "highest"
+            few = row["runs"] < MIN_RUNS
+            row["verdict"] = TOO_FEW if few else "highest"
         else:
-            said = {HIGHER: "lower", TOO_FEW: TOO_FEW}
-            row["verdict"] = said.get(found, "not shown to be lower")
+            found = apart[best["variant"], row["variant"]]["verdict"]
+            said = {HIGHER: LOWER, TOO_FEW: TOO_FEW, EQUAL: EQUAL}
+            row["verdict"] = said.get(found, NOT_LOWER)
     return rows
+
+
+def _apart(
+    runs: Mapping[str, NDArray[np.float64]],
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """By pair of variants, in both orders, how far the first is above the second."""
+    found = {}
+    for row in compare(runs).to_dict("records"):
+        a, b, ends = row["a"], row["b"], (row["difference_low"], row["difference_high"])
+        verdict = row["verdict"]
+        for first, second, sign in ((a, b, 1), (b, a, -1)):
+            low, high = ends[::sign]
+            higher, lower = (A_HIGHER, B_HIGHER)[::sign]
+            found[first, second] = {
+                "difference": sign * row["difference"],
+                "low": sign * low,
+                "high": sign * high,
+                "verdict": {higher: HIGHER, lower: LOWER}.get(verdict, verdict),
+            }
+    return found
 
 
 def _row(results: Results, variant: dict[str, Any], mode: str) -> dict[str, Any]:
@@ -129,13 +154,16 @@ def _sentence(rows: pd.DataFrame) -> str:
     said = f"{at} {top['variant']} ends highest, at {top['score']:+.1f} {interval}"
     names = {
         verdict: list(rows.loc[rows["verdict"] == verdict, "variant"])
-        for verdict in ("lower", "not shown to be lower", TOO_FEW)
+        for verdict in (LOWER, EQUAL, NOT_LOWER, TOO_FEW)
     }
     parts = []
-    if lower := names["lower"]:
+    if lower := names[LOWER]:
         end = "ends" if len(lower) == 1 else "end"
         parts.append(f"{_listed(lower)} {end} lower")
-    if tied := names["not shown to be lower"]:
+    if equal := names[EQUAL]:
+        are = "is" if len(equal) == 1 else "are"
+        parts.append(f"{_listed(equal)} {are} {EQUAL}")
+    if tied := names[NOT_LOWER]:
         parts.append(f"for {_listed(tied)} no difference from it is shown")
     if few := names[TOO_FEW]:
         parts.append(
@@ -154,17 +182,19 @@ def pairs(parts: Sequence[Results], mode: str = "greedy") -> pd.DataFrame:
     rows = []
     for part in checked_series(parts):
         runs = final_runs(part, mode)
+        apart = _apart(runs)
         budget = part.description["budget_agent_steps"]
         scores = {n: float(estimate(r).value) for n, r in runs.items() if len(r)}
         names = sorted(scores, key=lambda name: -scores[name])
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
-                found = difference(runs[a], runs[b])
-                interval = f" [{found.low:+.1f}, {found.high:+.1f}]"
-                said = f"{found.value:+.1f}{interval if np.isfinite(found.low) else ''}"
+                found = apart[a, b]
+                said = f"{found['difference']:+.1f}"
+                if np.isfinite(found["low"]):
+                    said += f" [{found['low']:+.1f}, {found['high']:+.1f}]"
                 at = f"With {budget_name(budget)} agent steps {a} over {b}"
-                sentence = f"{at}: {said}: {found.verdict}."
-                rows.append((budget, a, b, *found, sentence))
+                sentence = f"{at}: {said}: {found['verdict']}."
+                rows.append((budget, a, b, *found.values(), sentence))
     columns = ["budget", "a", "b", "difference", "low", "high", "verdict", "sentence"]
     return pd.DataFrame(rows, columns=columns)
 

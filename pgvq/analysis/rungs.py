@@ -7,12 +7,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pgvq.analysis.two_methods import HIGHER, LOWER, NOT_SHOWN, difference
+from pgvq.analysis.comparisons import (
+    A_HIGHER,
+    B_HIGHER,
+    NOT_SHOWN,
+    TOO_FEW,
+    compare,
+    equal_within,
+)
 from pgvq.curves import curves
 from pgvq.results import Results
-from pgvq.statistics import estimate
+from pgvq.statistics import MARGIN, estimate
 from pgvq.types import InputError
 
+HIGHER, LOWER, EQUAL = "higher", "lower", equal_within(MARGIN)
+# What a comparison of a rung with its parent is called.
+_VERDICTS = {A_HIGHER: HIGHER, B_HIGHER: LOWER}
 COLUMNS = {
     "rung": "str",
     "parent": "str",
@@ -48,8 +58,9 @@ def rung_table(results: Results, mode: str = "greedy") -> pd.DataFrame:
     """A row for each rung and parent of it, in the order of the variants.
 
     Columns: `rung`, `parent` ("" for the rung that has none), `change` in words,
-    `mode`, `runs` (finished), `score` with the ends of its interval, `difference` to
-    the parent's score with its ends, the `verdict`, and all of it as a `sentence`.
+    `mode`, `runs` (finished), `score` with the ends of its interval (as `estimate`
+    has them), `difference` to the parent's score with its own, the `verdict`, which is
+    adjusted for the number of changes (`compare`), and all of it as a `sentence`.
 
     Raises `InputError` where the results are not of a ladder, and for a mode that was
     not evaluated.
@@ -61,6 +72,8 @@ def rung_table(results: Results, mode: str = "greedy") -> pd.DataFrame:
         )
     runs = final_runs(results, mode)
     steps = results.description["ladder"]["steps"]
+    compared = compare(runs, [(step["rung"], step["parent"]) for step in steps])
+    found = dict(zip(map(_way, steps), compared.to_dict("records"), strict=True))
     rows = []
     for name, scores in runs.items():
         ways = [step for step in steps if step["rung"] == name]
@@ -73,8 +86,13 @@ def rung_table(results: Results, mode: str = "greedy") -> pd.DataFrame:
             "score_low": float(known.low),
             "score_high": float(known.high),
         }
-        rows += [own | _compared(step, runs) for step in ways] or [own | _nothing()]
+        said = [own | _compared(step, found[_way(step)], len(steps)) for step in ways]
+        rows += said or [own | _nothing()]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _way(step: Mapping[str, Any]) -> tuple[str, str]:
+    return step["rung"], step["parent"]
 
 
 def _nothing() -> dict[str, Any]:
@@ -84,36 +102,41 @@ def _nothing() -> dict[str, Any]:
 
 
 def _compared(
-    step: Mapping[str, Any], runs: Mapping[str, NDArray[np.float64]]
+    step: Mapping[str, Any], found: Mapping[str, Any], comparisons: int
 ) -> dict[str, Any]:
     """One step of the ladder: what it changes, and what came of it."""
-    found = difference(runs[step["rung"]], runs[step["parent"]])
-    interval = (
-        f" [{found.low:+.1f}, {found.high:+.1f}]" if np.isfinite(found.low) else ""
-    )
-    amount = "not known yet" if np.isnan(found.value) else f"{found.value:+.1f}"
+    ends = found["difference_low"], found["difference_high"]
+    interval = f" [{ends[0]:+.1f}, {ends[1]:+.1f}]" if np.isfinite(ends).all() else ""
+    value, verdict = found["difference"], found["verdict"]
+    verdict = _VERDICTS.get(verdict, verdict)
+    # One interval of many may leave 0 out by chance.
+    by_itself = ends[0] > 0 or ends[1] < 0
+    among = f" among {comparisons} comparisons" if by_itself else ""
+    among = among if verdict == NOT_SHOWN else ""
+    amount = "not known yet" if np.isnan(value) else f"{value:+.1f}"
     return {
         "parent": step["parent"],
         "change": step["words"],
-        "difference": found.value,
-        "difference_low": found.low,
-        "difference_high": found.high,
-        "verdict": found.verdict,
+        "difference": value,
+        "difference_low": ends[0],
+        "difference_high": ends[1],
+        "verdict": verdict,
         "sentence": f"{step['rung']} after {step['parent']} ({step['words']}): "
-        f"{amount}{interval}: {found.verdict}.",
+        f"{amount}{interval}: {verdict}{among}.",
     }
 
 
 def conclusion(table: pd.DataFrame) -> str:
     """What the table of a ladder says, in a few sentences: how many changes matter."""
     steps = table.loc[table["parent"] != ""]
-    decided = steps.loc[steps["verdict"].isin([HIGHER, LOWER, NOT_SHOWN])]
+    decided = steps.loc[steps["verdict"] != TOO_FEW]
     if decided.empty:
         return "Too few runs have finished to say what any change does."
     count = decided["verdict"].value_counts()
+    equal = f"{n} leave it {EQUAL}, " if (n := count.get(EQUAL, 0)) else ""
     said = (
         f"Of {len(decided)} changes {count.get(HIGHER, 0)} raise the final score, "
-        f"{count.get(LOWER, 0)} lower it, and for {count.get(NOT_SHOWN, 0)} no "
+        f"{count.get(LOWER, 0)} lower it, {equal}and for {count.get(NOT_SHOWN, 0)} no "
         "difference is shown"
     )
     if open_ := len(steps) - len(decided):
