@@ -14,11 +14,11 @@ runs is distributed as the i-th lowest of n uniform numbers, whatever the popula
 (David & Nagaraja, "Order Statistics", 2003). So the shares between neighbouring runs
 are drawn, as in the Bayesian bootstrap (Rubin 1981; Banks 1988), and where in its gap a
 share lies is drawn too: at one of the two ends. What lies outside of all runs ends
-1.5 mean gaps away. Each draw is a population, and its interquartile mean, or the
-probability of improvement between two of them, is computed exactly. An interval
-goes from one quantile of the draws to another; which, was calibrated by simulation.
-How often these intervals hold the true value: docs/statistics.md, measured by
-benchmarks/coverage.py.
+1.5 mean gaps away. Each draw is a population, and its interquartile mean is computed
+exactly. An interval goes from one quantile of the draws to another; which, was
+calibrated by simulation. What is made of several points of a curve, such as the time to
+a threshold, has a bootstrap interval instead. How often these intervals hold the true
+value: docs/statistics.md, measured by benchmarks/coverage.py.
 
 **Too few runs.** From two to four there is the range of the runs, which is not an
 interval, and from one nothing. Nor is there an interval of width zero: where all that
@@ -53,7 +53,6 @@ _OUTSIDE = 1.5  # mean gaps between runs
 _CALIBRATION = {
     "mean": {5: 0.025, 10: 0.029, 20: 0.029, 30: 0.026},
     "difference": {5: 0.045, 10: 0.038, 20: 0.028, 30: 0.026},
-    "probability": {5: 0.055, 10: 0.045, 20: 0.033, 30: 0.028},
 }
 
 
@@ -234,24 +233,34 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> Estimate:
     `a` [S] and `b` [S'] are scores of independent runs; ties count one half. This is
     the Mann-Whitney U statistic over S * S'. NaN is lower than every number. The ends
     are NaN where either side has fewer than 5 runs, all are NaN where it has none.
+
+    The interval holds every probability from which the estimate is less than 1.96
+    standard errors away. Their squares are those of Newcombe, "Confidence intervals for
+    an effect size measure based on the Mann-Whitney statistic, part 2" (2006), method
+    5, and where the runs' own estimate (DeLong et al. 1988) is greater, as it is for
+    populations of unequal shape, enlarged by the root of the ratio.
     """
     a, b = (_lowest(np.asarray(side, np.float64)) for side in (a, b))
     nothing = np.float64(np.nan)
     if not (len(a) and len(b)):
         return Estimate(nothing, nothing, nothing)
-    value = _wins(a, b).mean()
+    wins = (a[:, None] > b) + 0.5 * (a[:, None] == b)  # [S, S']
+    value = wins.mean()
     if min(len(a), len(b)) < MIN_RUNS:
         return Estimate(value, nothing, nothing)
-    # What lies beyond all runs is above, or below, those of the other method as well.
-    outer = [np.concatenate([[-np.inf], np.sort(side), [np.inf]]) for side in (a, b)]
-    wins = _wins(*outer)
-    of_a, of_b = (
-        _draws(len(side), stream).shares for stream, side in enumerate((a, b))
-    )
-    most = min(len(of_a), len(of_b))
-    drawn = np.einsum("ri,ri->r", of_a[:most] @ wins, of_b[:most])
-    low, high = _ends(drawn, _tail("probability", len(a), len(b)))
-    return Estimate(value, *_honest(value, low, high))
+    mean_runs = (len(a) + len(b)) / 2
+
+    def variance(p: Floats) -> Floats:
+        pairs = (mean_runs - 1) * ((1 - p) / (2 - p) + p / (1 + p))
+        return p * (1 - p) * (1 + pairs) / (len(a) * len(b))
+
+    own = sum(wins.mean(axis=1 - i).var(ddof=1) / len(x) for i, x in enumerate((a, b)))
+    ratio = own / variance(value) if 0 < value < 1 else 1.0
+    p = np.linspace(0, 1, 10_001)[1:-1]
+    errors = np.sqrt(variance(p) * np.sqrt(max(ratio, 1.0)))
+    inside = p[np.abs(p - value) <= -ndtri(_TAIL) * errors]
+    low, high = min(inside[0], value), max(inside[-1], value)
+    return Estimate(value, *(np.float64(end) for end in (low, high)))
 
 
 def steps_to_reach(steps: ArrayLike, curves: ArrayLike, threshold: float) -> Floats:
@@ -319,33 +328,22 @@ def share_that_learned(final: ArrayLike, bar: ArrayLike) -> float:
     return float(np.mean(final > bar)) if len(final) else np.nan
 
 
-class _Draws(NamedTuple):
-    """Populations that n runs may come from; R draws.
-
-    Weights of the n runs in order, and before and after them of what lies outside.
-    """
-
-    means: Floats  # [R, n + 2] of the interquartile mean
-    shares: Floats  # [R, n + 2] of the whole population
-
-
 @lru_cache(maxsize=32)
-def _draws(runs: int, stream: int = 0) -> _Draws:
-    """The weights for so many runs, always the same; independent for each stream."""
+def _weights(runs: int) -> Floats:
+    """Weights of the interquartile mean in R populations: [R, n + 2], always the same.
+
+    Those of the n runs in their order; first and last of what lies outside of them.
+    """
     number = int(np.clip(_BATCH // runs, 400, 8_000))
-    generator = np.random.default_rng([runs, stream])
+    generator = np.random.default_rng(runs)
     below = np.sort(generator.random((number, runs)), axis=1)
     edges = np.concatenate([np.zeros((number, 1)), below, np.ones((number, 1))], axis=1)
-    lower = generator.random((number, runs + 1)) < 0.5  # the end of each gap
-
-    def placed(shares: Floats) -> Floats:
-        weights = np.zeros((number, runs + 2))
-        weights[:, :-1] += np.where(lower, shares, 0)
-        weights[:, 1:] += np.where(lower, 0, shares)
-        return weights
-
-    middle = 2 * np.diff(np.clip(edges, 0.25, 0.75), axis=1)
-    return _Draws(placed(middle), placed(np.diff(edges, axis=1)))
+    shares = 2 * np.diff(np.clip(edges, 0.25, 0.75), axis=1)  # of the middle half
+    lower = generator.random(shares.shape) < 0.5  # at which end of its gap it is
+    weights = np.zeros((number, runs + 2))
+    weights[:, :-1] += np.where(lower, shares, 0)
+    weights[:, 1:] += np.where(lower, 0, shares)
+    return weights
 
 
 def _possible_means(runs: Floats) -> Floats:
@@ -353,7 +351,7 @@ def _possible_means(runs: Floats) -> Floats:
 
     Infinite where such a population's middle half reaches a run that is, or is NaN.
     """
-    weights = _draws(len(runs)).means
+    weights = _weights(len(runs))
     ordered = np.sort(_lowest(runs), axis=0)
     known = np.isfinite(ordered)
     # Equal runs give exactly their number: sums are over differences to the middle one.
@@ -375,7 +373,7 @@ def _mean_interval(runs: Floats) -> tuple[Floats, Floats]:
     """The interval of the interquartile means of runs [S, *P]: [*P] each."""
     flat = runs.reshape(len(runs), -1)
     tail = _tail("mean", len(runs))
-    columns = max(1, _BATCH // len(_draws(len(runs)).means))
+    columns = max(1, _BATCH // len(_weights(len(runs))))
     ends = [
         _ends(_possible_means(flat[:, i : i + columns]), tail)
         for i in range(0, max(flat.shape[1], 1), columns)
@@ -411,11 +409,6 @@ def _tail(kind: str, *runs: int) -> float:
 def _thinned(draws: Floats, number: int = 250) -> Floats:
     """So many of the draws [R], evenly spread over them in their order."""
     return np.sort(draws)[(len(draws) * (np.arange(number) + 0.5) / number).astype(int)]
-
-
-def _wins(a: Floats, b: Floats) -> Floats:
-    """Whether each of `a` [S] is above each of `b` [S']; a tie is one half. [S, S']"""
-    return (a[:, None] > b) + 0.5 * (a[:, None] == b)
 
 
 def _lowest(numbers: Floats) -> Floats:

@@ -5,15 +5,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pgvq.analysis.comparisons import compare
 from pgvq.curves import Curves, curves
 from pgvq.results import Results
 from pgvq.score_meaning import comparable, score_in, score_of_variant
 from pgvq.statistics import (
-    bootstrap_interval,
-    interquartile_mean,
-    probability_of_improvement,
+    MARGIN,
+    estimate,
+    interval_kind,
     share_that_learned,
     steps_to_stay,
+    time_to_stay,
 )
 
 _COUNTS = ("seeds", "finished", "diverged", "nan_scores", "games")
@@ -31,15 +33,20 @@ def summarise(
     longer finite; they stay in every number), `nan_scores` (finished seeds whose final
     score is NaN; they stay too, and rank below every number), `games` per evaluation.
     `score`, `score_low`, `score_high`: the mean over a finished seed's games at the
-    end, then the interquartile mean over those seeds and its 95 % interval.
+    end, then the interquartile mean over those seeds and its 95 % interval;
+    `score_interval` says what it is: "95 %", "range" (the lowest and the highest of two
+    to four seeds), "equal" (no interval: what is averaged is equal, or NaN) or "" (one
+    seed, no interval).
     `learned`: share of finished seeds that end above the parity score, or, where the
     environment has none, above their own score before learning.
-    `truncated`: share of the final games that met the step cap; `identical_games`:
-    share of finished seeds whose final games were all the same, and so are one sample.
-    `steps_to_X`, `reached_X` for each threshold X: agent steps from which on the curve
-    over seeds, their interquartile mean, scores X or more for good (interpolated
-    between evaluation points; infinity for never), and how many seeds' own curves do;
-    by default 0 and +15 where the score has a parity.
+    `truncated`: share of the final games that met the step cap; `cut_off`: the same,
+    but 0 where to meet the cap is to succeed, as in CartPole; `identical_games`: share
+    of finished seeds whose final games were all the same, and so are one sample.
+    `steps_to_X` for each threshold X: agent steps from which on the curve over seeds,
+    their interquartile mean, scores X or more for good (interpolated between evaluation
+    points; infinity for never), with the interval `steps_to_X_low`, `steps_to_X_high`;
+    `reached_X`: how many seeds' own curves do; by default 0 and +15 where the score has
+    a parity.
     `train_seconds`, `compile_seconds`, `evaluation_seconds` over all sessions, and
     `steps_per_second`, agent steps of all seeds per second of training.
 
@@ -47,20 +54,19 @@ def summarise(
     """
     described = results.description
     if thresholds is None:
-        known = score_in(described)["parity"] is not None
-        thresholds = (0.0, 15.0) if known else ()
+        thresholds = thresholds_of(results)
     rows = []
     for variant in described["variants"]:
         found = curves(results, variant, mode)
-        parity = score_of_variant(described, variant).get("parity")
+        known = score_of_variant(described, variant)
         rows.append(
             {
                 "variant": variant["name"],
                 "algorithm": variant["algorithm"],
                 "family": variant["family"],
                 "mode": mode,
-                **_final(found, parity),
-                **_games(results, variant["name"], mode, found),
+                **_final(found, known.get("parity")),
+                **_games(results, variant["name"], mode, found, known.get("perfect")),
                 **_speed(found, thresholds),
                 **_cost(results.sessions.get(variant["name"], [])),
             }
@@ -68,23 +74,32 @@ def summarise(
     return pd.DataFrame(rows).astype(dict.fromkeys(_COUNTS, "Int64"))
 
 
+def thresholds_of(results: Results) -> tuple[float, ...]:
+    """Scores worth reaching: parity and +15 of Pong; none where parity is not known."""
+    known = score_in(results.description)["parity"] is not None
+    return (0.0, 15.0) if known else ()
+
+
 def _final(found: Curves, parity: float | None) -> dict[str, Any]:
     """The scores of the finished seeds at the end of their training."""
     scores = found.scores[found.finished]  # [S, P]
     final, first = scores[:, -1:].ravel(), scores[:, :1].ravel()
-    low, high = bootstrap_interval(final, np.random.default_rng(0))
+    score, low, high = map(float, estimate(final))
     return {
         "seeds": len(found.seeds),
         "finished": int(found.finished.sum()),
         "nan_scores": int(np.isnan(final).sum()),
-        "score": float(interquartile_mean(final)),
-        "score_low": float(low),
-        "score_high": float(high),
+        "score": score,
+        "score_low": low,
+        "score_high": high,
+        "score_interval": interval_kind(len(final), low, high),
         "learned": share_that_learned(final, first if parity is None else parity),
     }
 
 
-def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, Any]:
+def _games(
+    results: Results, name: str, mode: str, found: Curves, perfect: float | None
+) -> dict[str, Any]:
     """What the single games at the end, and the training's end, look like."""
     table = results.evaluations
     rows = table.loc[
@@ -100,15 +115,30 @@ def _games(results: Results, name: str, mode: str, found: Curves) -> dict[str, A
         .max(axis=1)
     )
     several = found.games > 1 and len(rows) > 0
+    met = float(rows["truncated"].to_numpy().mean()) if len(rows) else np.nan
+    own = table.loc[table["variant"] == name]
     trained = name in set(results.training["variant"])
     return {
         "diverged": int(found.diverged.sum()) if trained else None,
         "games": found.games,
-        "truncated": float(rows["truncated"].to_numpy().mean())
-        if len(rows)
-        else np.nan,
+        "truncated": met,
+        "cut_off": 0.0 if _cap_is_success(own, perfect) else met,
         "identical_games": float(np.mean(kinds == 1)) if several else np.nan,
     }
+
+
+def _cap_is_success(games: pd.DataFrame, perfect: float | None) -> bool:
+    """Whether a game that meets the step cap is a perfect one, as it is in CartPole.
+
+    Where no perfect score is known: all games that met it scored the most.
+    """
+    scores = games["score"].to_numpy(np.float64)
+    met = scores[games["truncated"].to_numpy(bool)]
+    if not len(met):
+        return False
+    if perfect is not None:
+        return bool(met.min() >= perfect)
+    return bool(met.min() == scores.max() > scores.min())
 
 
 def _speed(found: Curves, thresholds: tuple[float, ...]) -> dict[str, float]:
@@ -116,11 +146,11 @@ def _speed(found: Curves, thresholds: tuple[float, ...]) -> dict[str, float]:
     row: dict[str, float] = {}
     scores = found.scores[found.complete]
     for bar in thresholds:
-        middle = interquartile_mean(scores)[None] if len(scores) else scores
-        there = steps_to_stay(found.steps, middle, bar)
-        row[f"steps_to_{bar:g}"] = float(there[0]) if len(there) else np.inf
-        there = steps_to_stay(found.steps, scores, bar)
-        row[f"reached_{bar:g}"] = int(np.sum(np.isfinite(there)))
+        name = f"steps_to_{bar:g}"
+        there, low, high = map(float, time_to_stay(found.steps, scores, bar))
+        row |= {name: there, f"{name}_low": low, f"{name}_high": high}
+        own = steps_to_stay(found.steps, scores, bar)
+        row[f"reached_{bar:g}"] = int(np.sum(np.isfinite(own)))
     return row
 
 
@@ -140,26 +170,35 @@ def _cost(sessions: list[dict[str, Any]]) -> dict[str, float]:
     return {**seconds, "steps_per_second": rate}
 
 
-def duels(results: Results, mode: str = "greedy") -> pd.DataFrame:
-    """For each pair of variants: how often a run of `a` ends above one of `b`.
+def comparisons(
+    results: Results, mode: str = "greedy", *, margin: float = MARGIN
+) -> pd.DataFrame:
+    """Compares each pair of variants by the final scores of their finished seeds.
 
-    Columns `a`, `b`, `probability` (ties count one half) and its 95 % interval `low`,
-    `high`, over finished seeds; NaN as in `probability_of_improvement`. Variants that
-    are evaluated in different environments are no pair.
+    One row per pair, with the columns of `pgvq.analysis.comparisons.compare`; `margin`
+    in points. Variants that are evaluated in different environments are no pair; those
+    trained for different budgets are one that is not tested, and its verdict says so.
+
+    Raises `InputError` for a mode that was not evaluated and a margin that is not a
+    finite number above 0.
     """
-    final, variants = {}, {}
-    for variant in results.description["variants"]:
-        variants[variant["name"]] = variant
+    described = results.description
+    variants = described["variants"]
+    final, budgets = {}, {}
+    for variant in variants:
         found = curves(results, variant, mode)
         final[variant["name"]] = found.scores[found.finished][:, -1:].ravel()
-    rows = [
-        (
-            a,
-            b,
-            *probability_of_improvement(final[a], final[b], np.random.default_rng(0)),
-        )
-        for a in final
-        for b in final
-        if a != b and comparable(results.description, variants[a], variants[b])
+        budgets[variant["name"]] = budget_of(results, variant)
+    pairs = [
+        (one["name"], other["name"])
+        for number, one in enumerate(variants)
+        for other in variants[number + 1 :]
+        if comparable(described, one, other)
     ]
-    return pd.DataFrame(rows, columns=["a", "b", "probability", "low", "high"])
+    return compare(final, pairs, budgets=budgets, margin=margin)
+
+
+def budget_of(results: Results, variant: dict[str, Any]) -> int:
+    """Agent steps that a variant is trained for; mixed folders have several budgets."""
+    whole = results.description["budget_agent_steps"]
+    return int(variant.get("budget_agent_steps", whole))
