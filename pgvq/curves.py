@@ -3,9 +3,12 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from pgvq.plain_text import did_you_mean
 from pgvq.results import Results
+from pgvq.results_format import TABLES
 from pgvq.types import InputError
 
 
@@ -27,6 +30,7 @@ class Curves(NamedTuple):
     finished: NDArray[np.bool_]  # [S]
     diverged: NDArray[np.bool_]  # [S] as far as the training table knows
     games: int  # at each evaluation point
+    updates: NDArray[np.float64]  # [S, P] gradient updates
 
 
 def modes(results: Results) -> list[str]:
@@ -47,6 +51,34 @@ def curves(results: Results, variant: dict[str, Any], mode: str) -> Curves:
         )
     table = results.evaluations
     rows = table.loc[(table["variant"] == variant["name"]) & (table["mode"] == mode)]
+    return _arranged(results, variant, rows, "score")
+
+
+def metrics(results: Results) -> list[str]:
+    """The algorithms' own metrics in the training table, such as "loss"."""
+    known = {"variant", "algorithm", "family", *TABLES["training"]}
+    return [str(name) for name in results.training if name not in known]
+
+
+def metric_curves(results: Results, variant: dict[str, Any], metric: str) -> Curves:
+    """Arrange a training metric of `variant` as `curves` does the scores; no games.
+
+    Its `scores` are the metric's values, NaN where it was not yet known too. Raises
+    `InputError` for an unknown metric.
+    """
+    if metric not in (known := metrics(results)):
+        raise InputError(
+            f"no metric is called {metric!r}; {did_you_mean(metric, known)}"
+        )
+    table = results.training
+    rows = table.loc[table["variant"] == variant["name"]]
+    return _arranged(results, variant, rows, metric)._replace(games=0)
+
+
+def _arranged(
+    results: Results, variant: dict[str, Any], rows: pd.DataFrame, value: str
+) -> Curves:
+    """Rows of one variant as arrays, a row per seed and a column per point."""
     seeds, at_seed = np.unique(rows["seed"].to_numpy(np.int64), return_inverse=True)
     steps, at_step = np.unique(
         rows["agent_steps"].to_numpy(np.int64), return_inverse=True
@@ -65,16 +97,39 @@ def curves(results: Results, variant: dict[str, Any], mode: str) -> Curves:
         training["diverged"] & (training["variant"] == variant["name"])
     ]
     complete = np.asarray(np.all(count[:, -1:] > 0, axis=1))
-    budget = variant.get(
-        "budget_agent_steps", results.description["budget_agent_steps"]
-    )
+    reached = bool(len(steps) and steps[-1] >= budget_of(results, variant))
     return Curves(
         seeds=seeds,
         steps=steps,
-        scores=mean("score"),
+        scores=mean(value),
         seconds=mean("train_seconds"),
         complete=complete,
-        finished=complete & bool(len(steps) and steps[-1] >= budget),
+        finished=complete & reached,
         diverged=np.isin(seeds, broken["seed"].to_numpy(np.int64)),
         games=int(count.max(initial=0)),
+        updates=mean("updates"),
     )
+
+
+def budget_of(results: Results, variant: dict[str, Any]) -> int:
+    """The agent steps that each run of a variant may take."""
+    return variant.get("budget_agent_steps", results.description["budget_agent_steps"])
+
+
+def final_scores_of(curve: Curves) -> NDArray[np.float64]:
+    """The last scores of the finished seeds. [S]"""
+    return curve.scores[curve.finished][:, -1:].ravel()
+
+
+def cap_is_success(results: Results) -> bool:
+    """Whether games that met the step cap scored as high as any complete one, or more.
+
+    So it is where each step pays, as in CartPole: the cap is then the best result and
+    no defect of the evaluation. False where no game met the cap, or all did.
+    """
+    table = results.evaluations
+    met = table["truncated"].to_numpy(bool)
+    scores = table["score"].to_numpy(np.float64)
+    if not met.any() or met.all():
+        return False
+    return bool(np.nanmin(scores[met], initial=np.inf) >= np.nanmax(scores[~met]))

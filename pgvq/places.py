@@ -17,7 +17,7 @@ from pgvq.types import InputError
 MOST_BYTES = 200  # of a name; file systems allow 255, and endings are added
 # What else lies in a results folder, also where upper and lower case are the same.
 _TAKEN = ("checkpoints", "experiment.json", "summary.csv")
-_TAKEN_ENDINGS = (".png", ".svg", ".tmp")
+_TAKEN_ENDINGS = (".png", ".pdf", ".svg", ".txt", ".tmp")
 _NAME = re.compile(r"\w[\w .,=+@()\[\]'-]*")
 
 

@@ -1,65 +1,144 @@
-"""All pictures of an experiment, drawn from its results alone.
+"""All figures of an experiment, drawn from its results alone.
 
 Figures are made without pyplot: nothing is global, no window opens, nothing is left
 open, and the same results give the same bytes.
+
+The functions `draw_...` take axes of the caller's and return them; those in `FIGURES`
+make whole figures of them.
 """
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from pgvq.analysis.rungs import has_ladder
 from pgvq.budgets import series_in
+from pgvq.combining import combine
 from pgvq.curves import modes
-from pgvq.files import atomic
+from pgvq.files import atomic, stands
 from pgvq.locations import as_path
-from pgvq.plotting_budgets import budget_curve
-from pgvq.plotting_curves import learning_curves
-from pgvq.plotting_ladder import ladder
-from pgvq.plotting_scores import final_scores
+from pgvq.plotting_budgets import budget_curve, draw_budgets
+from pgvq.plotting_curves import (
+    draw_learning_curves,
+    draw_metric,
+    learning_curves,
+    metric_figures,
+)
+from pgvq.plotting_ladder import ladder_figures
+from pgvq.plotting_options import Options, shown_modes, shown_variants
+from pgvq.plotting_scores import draw_final_scores, final_scores
+from pgvq.plotting_sweep import draw_heat_map, draw_marginal, sweep_figures
 from pgvq.results import Results, load
 from pgvq.summary import summarise
 from pgvq.types import InputError
 
-__all__ = ["budget_curve", "final_scores", "ladder", "learning_curves", "plot"]
+__all__ = [
+    "FIGURES",
+    "Options",
+    "budget_curve",
+    "draw_budgets",
+    "draw_final_scores",
+    "draw_heat_map",
+    "draw_learning_curves",
+    "draw_marginal",
+    "draw_metric",
+    "final_scores",
+    "ladder_figures",
+    "learning_curves",
+    "metric_figures",
+    "plot",
+    "plot_series",
+    "sweep_figures",
+]
+
+
+def _all_learning_curves(
+    results: Results, folder: Path, options: Options
+) -> list[Path]:
+    """Learning curves in each mode."""
+    shown = shown_modes(results, options)
+    return [
+        p for mode in shown for p in learning_curves(results, folder, mode, options)
+    ]
+
+
+# Each writes its figures of results into a folder and returns the paths; it writes none
+# where it has nothing to show. A figure of another kind is one more line here.
+FIGURES: tuple[Callable[[Results, Path, Options], list[Path]], ...] = (
+    _all_learning_curves,
+    final_scores,
+    sweep_figures,
+    metric_figures,
+    ladder_figures,
+)
+
+Given = Results | str | os.PathLike[str]
 
 
 def plot(
-    results: Results | str | os.PathLike[str],
+    results: Given | Iterable[Given],
     folder: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> list[Path]:
-    """Draw and write all pictures and `summary.csv`; return the files written.
+    """Draws and writes all figures and `summary.csv`; returns the files written.
 
-    They go into `folder`, by default the results' own. Raises `InputError` when
-    neither is known, and when the results cannot be read or hold no evaluation.
+    Args:
+        results: of one experiment, or of several that are drawn together
+            (`pgvq.combine`); a folder is loaded.
+        folder: where the files go; by default the results' own folder.
+        options: fields of `pgvq.plotting.Options`, such as title="..." or x="seconds".
+
+    Raises:
+        InputError: an option is wrong; the results cannot be read or combined, or hold
+            no evaluation; it is not known where the files go, or they cannot go there.
     """
-    if not isinstance(results, Results):
+    chosen = Options.of(options)
+    if isinstance(results, str | os.PathLike):
         results = load(results)
-    folder = folder or results.folder
-    if folder is None:
-        raise InputError(
-            "these results have no folder; say where the pictures should go"
-        )
-    folder = as_path(folder, "folder")
-    written = []
-    for mode in modes(results):
-        written += learning_curves(results, folder, mode)
-    written += final_scores(results, folder)
-    if has_ladder(results):
-        written += [p for mode in modes(results) for p in ladder(results, folder, mode)]
+    elif not isinstance(results, Results):
+        results = combine(results)
+    place = _place(results, folder)
+    drawn = shown_variants(results, chosen)  # wrong names are said before anything
+    written = [path for draw in FIGURES for path in draw(results, place, chosen)]
     table = pd.concat([summarise(results, mode) for mode in modes(results)])
-    path = folder / "summary.csv"
+    rank = {one.name: number for number, one in enumerate(drawn)}
+    table = table[table["variant"].isin(rank)]
+    path = place / "summary.csv"
     with atomic(path) as file:
         file.write(table.round(4).to_csv(index=False, lineterminator="\n").encode())
     return [*written, path]
 
 
-def plot_series(folder: Path) -> list[Path]:
-    """Draws the budget curve of the results folders in `folder` into it.
+def plot_series(folder: Path, out: Path | None = None, **options: Any) -> list[Path]:
+    """Draws the budget curve of the results folders in `folder`; returns the files.
 
-    Returns the files written, none where they are no series (`pgvq.budgets`). Raises
-    `InputError` where one of them cannot be read.
+    None where they are not a series (`pgvq.budgets`). They go into `out`, by default
+    into the folder itself. Of the options it has `mode` and `format`. Raises
+    `InputError` where the results cannot be read, and for a wrong option.
     """
     parts = series_in(folder)
-    return budget_curve([load(part) for part in parts], folder) if parts else []
+    if not parts:
+        return []
+    results = [load(part) for part in parts]
+    return budget_curve(results, out or folder, Options.of(options))
+
+
+def _place(results: Results, folder: str | os.PathLike[str] | None) -> Path:
+    """Where figures go: never among the results of another experiment."""
+    if folder is None:
+        if results.folder is None:
+            raise InputError(
+                "these results have no folder of their own; say where the figures "
+                "should go, as in --out figures"
+            )
+        return results.folder
+    place = as_path(folder, "folder")
+    own = results.folder is not None and results.folder.resolve() == place.resolve()
+    if not own and stands(place / "experiment.json"):
+        raise InputError(
+            f"{place} is a results folder, and its figures show its own results; "
+            "choose another folder, such as figures"
+        )
+    return place

@@ -14,10 +14,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from pgvq import plotting_style as style
 from pgvq.analysis.budget_curve import budget_table, checked_series, pairs, sentences
 from pgvq.budgets import budget_name
-from pgvq.curves import modes
 from pgvq.files import atomic
 from pgvq.locations import as_path
 from pgvq.plain_text import for_figure
+from pgvq.plotting_options import Options, shown_modes
 from pgvq.results import Results
 from pgvq.score_meaning import score_in
 from pgvq.statistics import interval_in_words
@@ -35,23 +35,26 @@ _TOP, _AXIS, _NAMES = 0.95, 0.55, 1.35
 
 
 def budget_curve(
-    parts: Sequence[Results], folder: str | os.PathLike[str]
+    parts: Sequence[Results],
+    folder: str | os.PathLike[str],
+    options: Options | None = None,
 ) -> list[Path]:
     """Draws a series of results in each mode, and writes what it says.
 
-    Writes budgets.png, .svg and .csv and budget_pairs.csv into `folder`, for the mode
-    "explore" with _explore behind the name; returns their paths. Raises `InputError`
-    where the results are no series.
+    Writes budgets.png, budgets.csv and budget_pairs.csv into `folder`, of the mode
+    "explore" with _explore behind the name; returns their paths. Of the options it has
+    `mode` and `format`. Raises `InputError` where the results are no series.
     """
+    options = options or Options()
     series = checked_series(parts)
     written = []
-    for mode in modes(series[0]):
+    for mode in shown_modes(series[0], options):
         table, compared = budget_table(series, mode), pairs(series, mode)
         end = "" if mode == "greedy" else f"_{mode}"
         place = as_path(folder, "folder")
         with matplotlib.rc_context(style.RC):
             figure = _figure(series, table, mode)
-            written += style.save(figure, place / f"budgets{end}")
+            written += style.save(figure, place / f"budgets{end}", options.format)
         for stem, frame in (("budgets", table), ("budget_pairs", compared)):
             path = place / f"{stem}{end}.csv"
             text = frame.round(4).to_csv(index=False, lineterminator="\n")

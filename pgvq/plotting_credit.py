@@ -44,7 +44,7 @@ def credit_strips(
     """Draw strips of weights below frames of the rally; returns the files written.
 
     Args:
-        stem: path of the files without their ending, .png and .svg.
+        stem: path of the file without its ending, .png.
         question: that the picture answers, its heading.
         what: is shown, in a line below.
         frames: T pictures [H, W, 3] uint8, what was seen at each agent step.

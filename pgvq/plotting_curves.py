@@ -1,177 +1,258 @@
-"""Learning curves: score against agent steps, and beside it against training time."""
+"""Learning curves: score, or a training metric, against steps, updates or time."""
 
 import os
+import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from pgvq import captions
 from pgvq import plotting_style as style
-from pgvq.curves import Curves, curves
+from pgvq.curves import curves, final_scores_of, metric_curves
 from pgvq.locations import as_path
 from pgvq.plain_text import for_figure
-from pgvq.plotting_style import Style
+from pgvq.plotting_captions import conditions, left_out, not_drawn
+from pgvq.plotting_lines import (
+    MOST_WITH_SEEDS,
+    Line,
+    draw_panel,
+    is_log,
+    legend,
+    lines_figure,
+    shown_axes,
+)
+from pgvq.plotting_options import Options, Shown, shown_modes, shown_variants
+from pgvq.plotting_style import Words
 from pgvq.results import Results
-from pgvq.score_meaning import difference_in_words, score_in
-from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
+from pgvq.score_meaning import score_in
+from pgvq.statistics import Estimate, estimate, interquartile_mean
 from pgvq.summary_table import played
+from pgvq.swept_fields import sweeps
 from pgvq.types import InputError
 
-Floats = NDArray[np.float64]
-
-# The figure's parts in inches, so that text keeps its size whatever is drawn.
-_PANEL_WIDTH, _PANEL_HEIGHT = 4.3, 4.1
-_LEFT, _BETWEEN, _TOP, _AXIS = 0.75, 0.3, 0.85, 0.55
-_LABEL_POINTS, _LABEL_SPACING = 9.0, 1.3
+MOST_NAMED = 16  # curves with a look of their own
+MOST_OF_A_SWEEP = 8
+_LOSSES = "Losses of different algorithms are different quantities."
+_THICK = "Thick line: interquartile mean over seeds, beside its name the last value."
 
 
-class _Drawn(NamedTuple):
-    """One variant and what is drawn of it; P evaluation points."""
+def draw_learning_curves(
+    axes: Axes,
+    results: Results,
+    mode: str = "greedy",
+    *,
+    x: str = "agent_steps",
+    with_legend: bool = True,
+    **options: Any,
+) -> Axes:
+    """Draws scores along training on the caller's axes; returns them.
 
-    name: str
-    label: str  # the same, in lines
-    look: Style
-    curve: Curves
-    middle: Floats  # [P] interquartile mean over the complete seeds
-    low: Floats  # [P] its interval, NaN from fewer than 3 seeds
-    high: Floats  # [P]
-    seconds: Floats  # [P] training time, the mean over the complete seeds
+    Thin lines are single seeds, the thick one their interquartile mean, the band what
+    `pgvq.statistics.estimate` gives.
+
+    Args:
+        axes: of Matplotlib.
+        results: of `pgvq.load` or `pgvq.combine`.
+        mode: "greedy" or "explore".
+        x: "agent_steps", "updates" or "seconds" (of training, by the wall clock).
+        with_legend: whether a legend names the lines.
+        options: fields of `Options`: variants, order, labels and log.
+
+    Raises:
+        InputError: a value is wrong, a name unknown, or there is nothing to draw.
+    """
+    chosen = Options.of({**options, "x": x, "mode": mode})
+    lines = score_lines(results, mode, chosen)
+    draw_panel(axes, lines, x, "x" in chosen.log)
+    _score_axis(axes, True, results=results, lines=lines, options=chosen)
+    if with_legend:
+        legend(axes, lines)
+    return axes
+
+
+def draw_metric(
+    axes: Axes,
+    results: Results,
+    metric: str,
+    *,
+    x: str = "agent_steps",
+    with_legend: bool = True,
+    **options: Any,
+) -> Axes:
+    """Draws a training metric as `draw_learning_curves` draws the scores."""
+    chosen = Options.of({**options, "x": x, "metric": metric})
+    lines = metric_lines(results, metric, chosen)
+    draw_panel(axes, lines, x, "x" in chosen.log)
+    _metric_axis(axes, True, metric=metric, lines=lines, options=chosen)
+    if with_legend:
+        legend(axes, lines)
+    return axes
 
 
 def learning_curves(
-    results: Results, folder: str | os.PathLike[str], mode: str = "greedy"
+    results: Results,
+    folder: str | os.PathLike[str],
+    mode: str = "greedy",
+    options: Options | None = None,
 ) -> list[Path]:
-    """Draw all variants on the same axes; the wall clock's panel beside the steps'.
+    """Writes learning_curves, or learning_curves_explore; returns the paths.
 
-    Writes learning_curves.png and .svg into `folder`, for the mode "explore"
-    learning_curves_explore; returns their paths. Raises `InputError` for a mode that
-    was not evaluated and when there is nothing to draw.
+    Panels against agent steps and against the wall clock are side by side, unless an
+    x-axis is chosen or the figure is narrow. Raises `InputError` for a mode that was
+    not evaluated and when there is nothing to draw.
     """
-    drawn = _drawn(results, mode)
-    names = [one.name for one in drawn]
-    unit, steps_name = style.steps_unit(max(d.curve.steps[-1] for d in drawn))
-    second, time_name = style.time_unit(max(np.nanmax(d.curve.seconds) for d in drawn))
-    with matplotlib.rc_context(style.RC):
-        differ = difference_in_words(results.description, names)
-        question = (
-            f"How well does each method play {style.environment(results, names)} after "
-            "how much training?"
+    options = options or Options()
+    with matplotlib.rc_context(options.rc):
+        lines = score_lines(results, mode, options)
+        names = [line.shown.name for line in lines]
+        words = Words(
+            f"How well does each method play {style.environment(results, names)} "
+            "after how much training?",
+            f"{results.description['title']}: {played(mode)}",
+            _score_caption(results, mode, lines, options),
         )
-        what = f"{results.description['title']}: {played(mode)}"
-        figure, left, right = _panels(drawn, question, what, differ)
-        style.headings(figure, question, what)
-        for one in drawn:
-            # The more variants, the fainter their seeds and bands behind the means.
-            ink = min(1.0, 4 / len(drawn))
-            _draw(left, one, one.curve.steps / unit, one.curve.steps / unit, ink)
-            _draw(right, one, one.curve.seconds / second, one.seconds / second, ink)
-        scores = np.concatenate([d.curve.scores.ravel() for d in drawn])
-        left.set_ylim(style.score_limits(results, scores, names))
-        label = str(score_in(results.description, names)["label"])
-        left.set_ylabel(for_figure(label))
-        left.set_xlabel(f"training of each seed, {steps_name}")
-        right.set_xlabel(f"training time by the wall clock, {time_name}")
-        for axes in (left, right):
-            end = axes.dataLim.x1 if np.isfinite(axes.dataLim.x1) else 1
-            axes.set_xlim(0, end * 1.02 or 1)
-            _reference_lines(results, axes, names, named=axes is left)
-        _end_labels(right, drawn, second)
+        scale_y = partial(_score_axis, results=results, lines=lines, options=options)
+        figure = lines_figure(lines, words, options, scale_y)
         stem = "learning_curves" if mode == "greedy" else f"learning_curves_{mode}"
-        return style.save(figure, as_path(folder, "folder") / stem)
+        place = as_path(folder, "folder") / stem
+        return style.save(figure, place, options.format, options.beside(words))
 
 
-def _drawn(results: Results, mode: str) -> list[_Drawn]:
-    """What is drawn of each variant that has any evaluation."""
-    variants = results.description["variants"]
-    looks = style.styles(variants)
-    drawn = []
-    for variant in variants:
-        curve = curves(results, variant, mode)
-        if len(curve.seeds):
-            runs = curve.scores[curve.complete]
-            low, high = bootstrap_interval(runs, np.random.default_rng(0))
-            drawn.append(
-                _Drawn(
-                    name=variant["name"],
-                    label=style.wrapped(variant["name"]),
-                    look=looks[variant["name"]],
-                    curve=curve,
-                    middle=interquartile_mean(runs),
-                    low=low,
-                    high=high,
-                    seconds=curve.seconds[curve.complete].mean(axis=0),
-                )
+def metric_figures(
+    results: Results, folder: str | os.PathLike[str], options: Options | None = None
+) -> list[Path]:
+    """Writes metric_NAME for each metric of the options; returns the paths."""
+    options = options or Options()
+    written = []
+    with matplotlib.rc_context(options.rc):
+        for metric in options.metric:
+            lines = metric_lines(results, metric, options)
+            words = Words(
+                f"How does {metric} change along training?",
+                str(results.description["title"]),
+                _metric_caption(results, metric, lines, options),
             )
-    if not drawn:
+
+            scale_y = partial(_metric_axis, metric=metric, lines=lines, options=options)
+            figure = lines_figure(lines, words, options, scale_y)
+            stem = as_path(folder, "folder") / (
+                "metric_" + re.sub(r"[^\w.-]", "_", metric)
+            )
+            text = options.beside(words)
+            written += style.save(figure, stem, options.format, text)
+    return written
+
+
+def score_lines(results: Results, mode: str, options: Options) -> list[Line]:
+    """What is drawn of each variant that has an evaluation in a mode."""
+    drawn = _by_value(results, shown_variants(results, options))
+    best = _best(results, drawn, mode)
+    lines = []
+    for shown in drawn:
+        curve = curves(results, shown.variant, mode)
+        if len(curve.seeds):
+            found = estimate(curve.scores[curve.complete])
+            lines.append(Line(shown, curve, *found, named=shown.name in best))
+    if not lines:
         name = results.description["name"]
         raise InputError(
             f"{name} has no evaluation to draw yet; run the experiment first"
         )
-    return drawn
+    return lines
 
 
-def _panels(
-    drawn: list[_Drawn], question: str, what: str, differ: str
-) -> tuple[Figure, Axes, Axes]:
-    """A figure with two panels of one height, room for all that is written."""
-    longest = max(len(line) for d in drawn for line in d.label.split("\n"))
-    gutter = 1.15 + 0.083 * longest
-    width = _LEFT + 2 * _PANEL_WIDTH + _BETWEEN + gutter
-    caption = style.caption_lines(width, f"{_caption(drawn)} {differ}".strip())
-    bottom = _AXIS + style.caption_height(caption)
-    top = _TOP + style.headings_height(width, question, what)
-    height = top + _PANEL_HEIGHT + bottom
-    figure = Figure(figsize=(width, height))
-    size = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
-    left = figure.add_axes((_LEFT / width, bottom / height, *size))
-    second = (_LEFT + _PANEL_WIDTH + _BETWEEN) / width
-    right = figure.add_axes((second, bottom / height, *size), sharey=left)
-    right.tick_params(labelleft=False)
-    for axes in (left, right):
-        style.quiet_grid(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-    style.write_caption(figure, caption)
-    return figure, left, right
+def metric_lines(results: Results, metric: str, options: Options) -> list[Line]:
+    """What is drawn of each variant that has a training metric.
+
+    Points before a metric is known are left out; so are, of a point, seeds without a
+    value there.
+    """
+    drawn = _by_value(results, shown_variants(results, options))
+    [mode, *_] = shown_modes(results, options)
+    best = _best(results, drawn, mode)
+    lines = []
+    for shown in drawn:
+        curve = metric_curves(results, shown.variant, metric)
+        known = ~np.isnan(curve.scores)
+        if known.any():
+            found = _estimate_of_known(curve.scores[curve.complete])
+            lines.append(
+                Line(
+                    shown,
+                    curve,
+                    *found,
+                    named=shown.name in best,
+                    is_score=False,
+                )
+            )
+    if not lines:
+        raise InputError(f"{metric} has no value to draw; choose another metric")
+    return lines
 
 
-def _draw(axes: Axes, one: _Drawn, each: Floats, together: Floats, ink: float) -> None:
-    """Draw one variant at `each` [P] or [S, P] and its aggregate at `together` [P]."""
-    curve, color = one.curve, one.look.color
-    faint = ink * float(np.clip(1.2 / len(curve.seeds) ** 0.6, 0.12, 0.4))
-    positions = np.broadcast_to(each, curve.scores.shape)
-    for x, y, diverged in zip(positions, curve.scores, curve.diverged, strict=True):
-        axes.plot(x, y, color=color, alpha=faint, linewidth=0.7, zorder=2)
-        if diverged:
-            last = np.flatnonzero(np.isfinite(y))[-1:]
-            axes.plot(x[last], y[last], "x", color=color, markersize=6, zorder=4)
-    axes.fill_between(
-        together,
-        one.low,
-        one.high,
-        color=color,
-        alpha=0.17 * ink,
-        linewidth=0,
-        zorder=3,
-    )
-    axes.plot(
-        together,
-        one.middle,
-        color=color,
-        linestyle=one.look.dashes,
-        linewidth=2,
-        zorder=5,
-    )
+def _estimate_of_known(values: NDArray[np.float64]) -> Estimate:
+    """`estimate` of the seeds that have a value, at each point of [S, P]."""
+    each = [estimate(column[~np.isnan(column)]) for column in values.T]
+    return Estimate(*(np.array(part, float) for part in zip(*each, strict=True)))
 
 
-def _reference_lines(
-    results: Results, axes: Axes, names: list[str], *, named: bool
+def _by_value(results: Results, drawn: list[Shown]) -> list[Shown]:
+    """Variants of one sweep with colours by its first field, dashes by the others.
+
+    Where anything else is drawn too, each has its learner's colour.
+    """
+    names = {one.name for one in drawn}
+    found = [s for s in sweeps(results.description) if names <= set(s.names)]
+    if not found:
+        return drawn
+    looks = style.styles_of_values(found[0].values)
+    of = dict(zip(found[0].names, looks, strict=True))
+    return [one._replace(look=of[one.name]) for one in drawn]
+
+
+def _best(results: Results, drawn: Sequence[Shown], mode: str) -> set[str]:
+    """Names of the variants with a look of their own: those that end highest, if many.
+
+    Variants without a final score are the last.
+    """
+    swept = {name for sweep in sweeps(results.description) for name in sweep.names}
+    names = [shown.name for shown in drawn]
+    most = MOST_OF_A_SWEEP if swept.intersection(names) else MOST_NAMED
+    if len(names) <= most:
+        return set(names)
+    final = {}
+    for shown in drawn:
+        score = interquartile_mean(
+            final_scores_of(curves(results, shown.variant, mode))
+        )
+        final[shown.name] = -np.inf if np.isnan(score) else float(score)
+    return set(sorted(names, key=lambda name: -final[name])[:most])
+
+
+def _score_axis(
+    axes: Axes,
+    named: bool,
+    *,
+    results: Results,
+    lines: Sequence[Line],
+    options: Options,
 ) -> None:
-    """Perfect, parity and random play, named where curves rarely are."""
+    """The scores' axis, with what gives them a meaning."""
+    names = [line.shown.name for line in lines]
+    scores = np.concatenate([line.curve.scores.ravel() for line in lines])
+    if "y" in options.log and not options.metric:
+        _logarithmic(axes, "scores", scores)
+    else:
+        axes.set_ylim(style.score_limits(results, scores, names))
+    if named:
+        label = str(score_in(results.description, names)["label"])
+        axes.set_ylabel(for_figure(style.fitting_label(axes, label)))
     for score, name in style.reference_scores(results, names):
         axes.axhline(
             score, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1
@@ -181,75 +262,95 @@ def _reference_lines(
             x, side = (0.01, "left") if "perfect" in name else (0.99, "right")
             text = axes.text(
                 x, score, name, transform=axes.get_yaxis_transform(),
-                size=8, color=style.GREY, ha=side, va="bottom", zorder=6,
+                size=8 * style.scale(), color=style.GREY, ha=side, va="bottom",
+                zorder=6,
             )  # fmt: skip
             style.halo(text)
 
 
-def _end_labels(axes: Axes, drawn: list[_Drawn], second: float) -> None:
-    """Name every variant right of the panel, at the height where its curve ends.
-
-    Both panels share their scores, so the names belong to both. A leader goes from the
-    curve's end to a piece of its line and its name.
-    """
-    low, high = axes.get_ylim()
-    lines = np.array([d.label.count("\n") + 1.35 for d in drawn])
-    fits = 72 * _PANEL_HEIGHT / (lines.sum() * _LABEL_SPACING)
-    size = float(min(_LABEL_POINTS, fits))
-    heights = lines * size * _LABEL_SPACING / 72 / _PANEL_HEIGHT * (high - low)
-    lasts = [d.middle[-1] for d in drawn]
-    ends = style.within(lasts, low, high)
-    beside = axes.get_yaxis_transform()  # x in panel widths, y in scores
-    places = style.spread(ends, heights, low, high)
-    for one, last, end, y in zip(drawn, lasts, ends, places, strict=True):
-        stop = one.seconds[-1] / second / axes.get_xlim()[1]
-        color = one.look.color
-        axes.plot(
-            [stop, max(stop, 1.005), 1.035], [end, end, y], transform=beside,
-            clip_on=False, color=color, linewidth=0.8, linestyle=":", zorder=1,
-        )  # fmt: skip
-        axes.plot(
-            [1.045, 1.115], [y, y], transform=beside, clip_on=False,
-            color=color, linewidth=2, linestyle=one.look.dashes,
-        )  # fmt: skip
-        axes.text(
-            1.13, y, for_figure(f"{one.label}  {style.signed(last)}"), transform=beside,
-            size=size, va="center", linespacing=1.15, weight="bold",
-        )  # fmt: skip
+def _metric_axis(
+    axes: Axes, named: bool, *, metric: str, lines: Sequence[Line], options: Options
+) -> None:
+    values = np.concatenate([line.curve.scores.ravel() for line in lines])
+    if "y" in options.log:
+        _logarithmic(axes, metric, values)
+    if named:
+        axes.set_ylabel(for_figure(style.fitting_label(axes, metric)))
 
 
-def _caption(drawn: list[_Drawn]) -> str:
-    """What the lines are, how many runs and games, and what deviates from that."""
-    counts = [len(d.curve.seeds) for d in drawn]
-    seeds, games = style.seeds_and_games(counts, max(d.curve.games for d in drawn))
-    text = (
-        f"Thin lines: single seeds ({seeds}), each point {games}. Thick line: "
-        "interquartile mean over seeds, beside its name the last value. "
-    )
-    if max(counts) >= MIN_RUNS:
-        text += (
-            "Band: its 95\N{NO-BREAK SPACE}% bootstrap interval, whole runs resampled. "
+def _logarithmic(axes: Axes, what: str, values: NDArray[np.float64]) -> None:
+    known = values[np.isfinite(values)]
+    if len(known) and known.min() <= 0:
+        raise InputError(
+            f"{what} of {known.min():.3g} cannot be on a logarithmic axis; "
+            "leave y out of log"
         )
-    if min(counts) < MIN_RUNS:
-        text += f"No band from fewer than {MIN_RUNS} seeds. "
-    text += (
-        "Training time: of the whole batch that a seed trained in, without compilation "
-        "and evaluation."
+    axes.set_yscale("log")
+
+
+def _score_caption(
+    results: Results, mode: str, lines: list[Line], options: Options
+) -> str:
+    """What the lines are, how many runs and games, and what deviates from that."""
+    of = {line.shown.label: line.curve for line in lines}
+    complete = {label: int(curve.complete.sum()) for label, curve in of.items()}
+    games = captions.games_in_words([curve.games for curve in of.values()])
+    parts = [
+        _seeds(lines),
+        f"Each point: {games}.",
+        _THICK,
+        captions.interval_in_words("Band", complete),
+        left_out(lines),
+        _times(lines, options),
+        captions.notes_on_runs(of, scores=True, final=False),
+        not_drawn(shown_variants(results, options), of, f"{played(mode)} was not seen"),
+        *conditions(results, [line.shown for line in lines], [mode]),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _metric_caption(
+    results: Results, metric: str, lines: list[Line], options: Options
+) -> str:
+    of = {line.shown.label: line.curve for line in lines}
+    complete = {label: int(curve.complete.sum()) for label, curve in of.items()}
+    kinds = {line.shown.variant["algorithm"] for line in lines}
+    gaps = any(
+        np.any(np.isnan(runs).any(axis=0) & ~np.isnan(runs).all(axis=0))
+        for runs in (curve.scores[curve.complete] for curve in of.values())
     )
-    for one in drawn:
-        name = one.label.replace("\n", "")
-        if behind := int(np.sum(~one.curve.complete)):
-            of = f"{behind} of {len(one.curve.seeds)}"
-            text += f" {name}: {of} seeds unfinished, as thin lines only."
-        if not one.curve.finished.any():
-            text += f" {name}: no seed has finished."
-        if diverged := int(one.curve.diverged.sum()):
-            text += f" {name}: {diverged} diverged (×), counted like the others."
-        if lost := int(
-            np.isnan(one.curve.scores[one.curve.complete]).any(axis=1).sum()
-        ):
-            text += (
-                f" {name}: {lost} of {len(one.curve.seeds)} seeds with NaN as a score, "
-                "ranked below every number."
-            )
-    return text
+    parts = [
+        f"{metric}: in training, the mean since the point before.",
+        _LOSSES if "loss" in metric.lower() and len(kinds) > 1 else "",
+        _seeds(lines),
+        _THICK,
+        captions.interval_in_words("Band", complete),
+        "Where seeds have no value, the others alone are counted." if gaps else "",
+        left_out(lines),
+        _times(lines, options),
+        captions.notes_on_runs(of, scores=False, final=False),
+        not_drawn(shown_variants(results, options), of, f"{metric} is not known"),
+        *conditions(results, [line.shown for line in lines], []),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _seeds(lines: list[Line]) -> str:
+    counts = {line.shown.label: len(line.curve.seeds) for line in lines}
+    words = captions.seeds_in_words(counts)
+    if sum(line.named for line in lines) > MOST_WITH_SEEDS:
+        return f"Seeds: {words}, not drawn singly."
+    return f"Thin lines: single seeds ({words})."
+
+
+def _times(lines: list[Line], options: Options) -> str:
+    """What training time is, where it is drawn."""
+    if "seconds" not in shown_axes(options):
+        return ""
+    text = (
+        "Training time: of the whole batch that a seed trained in, without compilation "
+        "and evaluation"
+    )
+    if is_log(lines, "seconds", options):
+        text += "; logarithmic, so that the point before learning is not on that axis"
+    return f"{text}."

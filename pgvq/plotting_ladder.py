@@ -11,10 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgvq import plotting_style as style
-from pgvq.analysis.rungs import EQUAL, HIGHER, LOWER, conclusion, final_runs, rung_table
+from pgvq.analysis.rungs import (
+    EQUAL,
+    HIGHER,
+    LOWER,
+    conclusion,
+    final_runs,
+    has_ladder,
+    rung_table,
+)
 from pgvq.files import atomic
 from pgvq.locations import as_path
 from pgvq.plain_text import for_figure
+from pgvq.plotting_options import Options, shown_modes
 from pgvq.results import Results
 from pgvq.score_meaning import score_in
 from pgvq.statistics import interval_in_words
@@ -27,33 +36,47 @@ _FAMILIES = {"policy gradient": "#D55E00", "Q-learning": "#0072B2"}
 _OTHER = "#009E73"
 
 
-def ladder(
-    results: Results, folder: str | os.PathLike[str], mode: str = "greedy"
+def ladder_figures(
+    results: Results, folder: str | os.PathLike[str], options: Options | None = None
 ) -> list[Path]:
     """Draws a ladder's rungs, a row for each way to one, and writes what they say.
 
-    Writes ladder.png, ladder.svg and ladder.csv, for the mode "explore"
-    ladder_explore, into `folder`; returns their paths. Raises `InputError` for results
-    that are not of a ladder, and for a mode that was not evaluated.
+    Writes ladder.png and ladder.csv into `folder`, of the mode "explore"
+    ladder_explore; returns their paths, none where the results are not of a ladder. Of
+    the options it has `mode`, `format` and `title`.
     """
+    options = options or Options()
+    if not has_ladder(results):
+        return []
+    return [
+        path
+        for mode in shown_modes(results, options)
+        for path in _ladder(results, folder, mode, options)
+    ]
+
+
+def _ladder(
+    results: Results, folder: str | os.PathLike[str], mode: str, options: Options
+) -> list[Path]:
+    """The figure and the table of one mode."""
     table = rung_table(results, mode)
     stem = as_path(folder, "folder") / (
         "ladder" if mode == "greedy" else "ladder_" + mode
     )
     with matplotlib.rc_context(style.RC):
-        figure = _figure(results, table, mode)
-        written = style.save(figure, stem)
+        question = options.title or "What does each change do?"
+        figure = _figure(results, table, mode, question)
+        written = style.save(figure, stem, options.format)
     path = stem.with_suffix(".csv")
     with atomic(path) as file:
         file.write(table.round(4).to_csv(index=False, lineterminator="\n").encode())
     return [*written, path]
 
 
-def _figure(results: Results, table: pd.DataFrame, mode: str) -> Figure:
+def _figure(results: Results, table: pd.DataFrame, mode: str, question: str) -> Figure:
     """Words, scores and differences side by side, a row of each for a step."""
     described = results.description
     width = _LEFT + _WORDS + _SCORES + _GAP + _DIFFERENCES + _VERDICTS
-    question = "What does each change do?"
     unit, name = style.steps_unit(described["budget_agent_steps"])
     budget = f"{described['budget_agent_steps'] / unit:g} {name}"
     what = f"{described['title']}. {budget}, {played(mode)}. {conclusion(table)}"

@@ -93,7 +93,7 @@ def panels(
     """Draw panels side by side, at most `columns` in a row; returns the files written.
 
     Args:
-        stem: path of the files without their ending, .png and .svg.
+        stem: path of the file without its ending, .png.
         question: that the picture answers, its heading.
         what: is shown, in a line below.
         parts: the panels.

@@ -2,116 +2,161 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from pgvq import captions
 from pgvq import plotting_style as style
-from pgvq.curves import Curves, curves, modes
+from pgvq.captions import steps_in_words
+from pgvq.curves import Curves, budget_of, curves, final_scores_of
 from pgvq.locations import as_path
 from pgvq.plain_text import for_figure
-from pgvq.plotting_style import Style
+from pgvq.plotting_captions import conditions
+from pgvq.plotting_options import Options, Shown, shown_modes, shown_variants
+from pgvq.plotting_style import Style, Words
 from pgvq.results import Results
-from pgvq.score_meaning import difference_in_words, score_in
-from pgvq.statistics import MIN_RUNS, bootstrap_interval, interquartile_mean
+from pgvq.score_meaning import score_in
+from pgvq.statistics import estimate
 from pgvq.summary_table import played
+from pgvq.types import InputError
 
-_PANEL_WIDTH, _ROW, _TOP, _AXIS = 4.2, 0.62, 1.1, 0.5  # inches
+_PANEL_WIDTH, _ROW, _TITLES, _AXIS, _GAP = 4.2, 0.62, 0.5, 0.5, 0.25  # inches
+_SMALLEST_PANEL, _SMALLEST_ROW = 0.9, 0.2
+_ONE_PANEL = 5.5  # of figures that are narrower
 
 
-def final_scores(results: Results, folder: str | os.PathLike[str]) -> list[Path]:
-    """Draw the scores of finished seeds, a row per variant and a panel per mode.
+def draw_final_scores(
+    axes: Axes, results: Results, mode: str = "greedy", **options: Any
+) -> Axes:
+    """Draws a row per variant on the caller's axes: its seeds, their mean and interval.
 
-    Writes final_scores.png and .svg into `folder`; returns their paths.
+    Args:
+        axes: of Matplotlib.
+        results: of `pgvq.load` or `pgvq.combine`.
+        mode: "greedy" or "explore".
+        options: fields of `Options`: variants, order and labels.
+
+    Raises:
+        InputError: a value is wrong, or a name unknown.
     """
-    variants = results.description["variants"]
-    looks = style.styles(variants)
-    found = {
-        mode: [curves(results, variant, mode) for variant in variants]
-        for mode in modes(results)
-    }
-    names = [style.wrapped(variant["name"]) for variant in variants]
-    with matplotlib.rc_context(style.RC):
-        differ = difference_in_words(results.description)
-        question = (
-            f"How well does each method play {style.environment(results)} in the end?"
+    chosen = Options.of({**options, "mode": mode})
+    [mode] = shown_modes(results, chosen)
+    _fill(axes, results, mode, shown_variants(results, chosen), [mode])
+    return axes
+
+
+def _fill(
+    axes: Axes, results: Results, mode: str, drawn: list[Shown], beside: list[str]
+) -> None:
+    """All rows; the x-axis has room for the scores of all modes `beside` each other."""
+    row = [curves(results, one.variant, mode) for one in drawn]
+    scores = [
+        final_scores_of(curves(results, one.variant, other))
+        for one in drawn
+        for other in beside
+    ]
+    names = [one.name for one in drawn]
+    style.quiet_grid(axes)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(style.score_limits(results, np.concatenate(scores), names))
+    axes.set_ylim(len(drawn) - 0.5, -0.5)  # the first variant on top
+    for y, (one, curve) in enumerate(zip(drawn, row, strict=True)):
+        _draw(axes, y, curve, one.look)
+    shown = [for_figure(style.wrapped(one.label)) for one in drawn]
+    axes.set_yticks(range(len(drawn)), shown)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(for_figure(str(score_in(results.description, names)["label"])))
+    _reference_lines(results, axes, names)
+
+
+def final_scores(
+    results: Results, folder: str | os.PathLike[str], options: Options | None = None
+) -> list[Path]:
+    """Writes final_scores, a row per variant and a panel per mode; returns its paths.
+
+    Of a narrow figure, a panel for the first mode alone.
+    """
+    options = options or Options()
+    with matplotlib.rc_context(options.rc):
+        drawn = shown_variants(results, options)
+        shown = shown_modes(results, options)
+        if options.width is not None and options.width < _ONE_PANEL:
+            shown = shown[:1]
+        budgets = {budget_of(results, one.variant) for one in drawn}
+        trained = (
+            f"all {steps_in_words(max(budgets))} agent steps"
+            if len(budgets) == 1
+            else "each method's own budget"
         )
-        what = (
-            f"{results.description['title']}: after all "
-            f"{_budget(results.description['budget_agent_steps'])} of training"
+        words = Words(
+            "How well does each method play "
+            f"{style.environment(results, [one.name for one in drawn])} in the end?",
+            f"{results.description['title']}: after {trained} of training",
+            _caption(results, drawn, shown),
         )
-        figure, panels = _panels(names, found, question, what, differ)
-        style.headings(figure, question, what)
-        scores = np.concatenate([_final(c) for row in found.values() for c in row])
-        for axes, (mode, row) in zip(panels, found.items(), strict=True):
-            axes.set_xlim(style.score_limits(results, scores))
-            for y, (variant, curve) in enumerate(zip(variants, row, strict=True)):
-                _draw(axes, y, curve, looks[variant["name"]])
-            label = str(score_in(results.description)["label"])
-            axes.set_xlabel(for_figure(label))
-            axes.set_title(played(mode), loc="left", size=9.5, color=style.INK, pad=18)
-            _reference_lines(results, axes)
-        return style.save(figure, as_path(folder, "folder") / "final_scores")
-
-
-def _final(curve: Curves) -> NDArray[np.float64]:
-    """The last scores of the finished seeds. [S]"""
-    return curve.scores[curve.finished][:, -1:].ravel()
-
-
-def _budget(steps: int) -> str:
-    unit, name = style.steps_unit(steps)
-    return f"{steps / unit:g} {name}"
+        figure, panels = _panels(drawn, len(shown), words, options)
+        for number, (axes, mode) in enumerate(zip(panels, shown, strict=True)):
+            _fill(axes, results, mode, drawn, shown)
+            if number:
+                axes.tick_params(labelleft=False)
+            axes.set_title(
+                played(mode), loc="left", size=9.5 * style.scale(), color=style.INK,
+                pad=18 * style.scale(),
+            )  # fmt: skip
+        text = options.beside(words)
+        return style.save(
+            figure, as_path(folder, "folder") / "final_scores", options.format, text
+        )
 
 
 def _panels(
-    names: list[str],
-    found: dict[str, list[Curves]],
-    question: str,
-    what: str,
-    differ: str,
+    drawn: list[Shown], count: int, words: Words, options: Options
 ) -> tuple[Figure, list[Axes]]:
     """A figure whose height follows the number of variants, a panel per mode."""
-    lines = max(name.count("\n") for name in names) + 1
-    size = max(_ROW, 0.12 + 0.15 * lines)
-    rows = max(len(names), 2) * size / _ROW
-    left = 0.5 + 0.075 * max(len(line) for name in names for line in name.split("\n"))
-    width = left + (_PANEL_WIDTH + 0.25) * max(len(found), 1) + 0.1
-    caption = style.caption_lines(width, f"{_caption(names, found)} {differ}".strip())
-    bottom = _AXIS + style.caption_height(caption)
-    height = _TOP + style.headings_height(width, question, what) + _ROW * rows + bottom
-    figure = Figure(figsize=(width, height))
-    panels: list[Axes] = []
-    for number in range(len(found)):
-        start = left + number * (_PANEL_WIDTH + 0.25)
-        place = (
-            start / width,
-            bottom / height,
-            _PANEL_WIDTH / width,
-            _ROW * rows / height,
+    unit = style.scale()
+    labels = [style.wrapped(one.label) for one in drawn]
+    lines = max(label.count("\n") for label in labels) + 1
+    size = max(_ROW, 0.12 + 0.15 * lines) * unit
+    left = 0.3 * unit + max(style.width_of(label) for label in labels)
+    gap = _GAP * unit
+    width = options.width or left + (_PANEL_WIDTH + gap) * count + 0.1
+    panel = (width - left - 0.1 - gap * count) / count
+    if panel < _SMALLEST_PANEL * unit:
+        raise InputError(
+            f"{width:g} inches are too narrow for the figure beside its names; make it "
+            "wider, the font smaller, or the names shorter by labels"
         )
-        axes = figure.add_axes(place)
-        style.quiet_grid(axes)
-        axes.grid(visible=False, axis="y")
-        axes.set_ylim(len(names) - 0.5, -0.5)  # the first variant on top
-        shown = [for_figure(name) if number == 0 else "" for name in names]
-        axes.set_yticks(range(len(names)), shown)
-        axes.tick_params(axis="y", length=0)
-        panels.append(axes)
-    style.write_caption(figure, caption)
+    around = (_TITLES + _AXIS) * unit
+    rows = max(len(drawn), 2)
+    figure, foot, body = style.page(
+        options.inside(words), width, rows * size + around, options.height
+    )
+    height, total = body - around, figure.get_figheight()
+    if height < rows * _SMALLEST_ROW * unit:
+        raise InputError(
+            f"{width:g}x{total:g} inches are too small for {rows} rows; make the "
+            "figure higher, or choose variants"
+        )
+    panels: list[Axes] = []
+    for number in range(count):
+        start = left + number * (panel + gap)
+        bottom = foot + _AXIS * unit
+        place = (start / width, bottom / total, panel / width, height / total)
+        panels.append(figure.add_axes(place))
     return figure, panels
 
 
 def _draw(axes: Axes, y: int, curve: Curves, look: Style) -> None:
     """One row: below its middle the seeds as dots, above it their mean and interval."""
-    scores = _final(curve)
+    scores, size = final_scores_of(curve), style.scale()
     if len(scores) == 0:
         text = axes.text(
             0.5, y, "no finished seed", transform=axes.get_yaxis_transform(),
-            ha="center", va="center", size=8, color=style.GREY,
+            ha="center", va="center", size=8 * size, color=style.GREY,
         )  # fmt: skip
         style.halo(text)
         return
@@ -125,8 +170,7 @@ def _draw(axes: Axes, y: int, curve: Curves, look: Style) -> None:
     axes.scatter(
         scores[broken], heights[broken], s=26, marker="x", color=look.color, zorder=3
     )
-    middle = float(interquartile_mean(scores))
-    low, high = bootstrap_interval(scores, np.random.default_rng(0))
+    middle, low, high = map(float, estimate(scores))
     above = y - 0.1
     axes.plot([low, high], [above, above], color=look.color, linewidth=2.5, zorder=4)
     axes.plot(
@@ -138,49 +182,39 @@ def _draw(axes: Axes, y: int, curve: Curves, look: Style) -> None:
     at = float(style.within(middle, *axes.get_xlim()))
     side = "center" if np.isfinite(middle) else "right" if middle > 0 else "left"
     text = axes.text(
-        at, y - 0.2, style.signed(middle) + note, ha=side, va="bottom",
-        size=9, weight="bold", zorder=6,
+        at, y - 0.2, style.signed(middle) + note, ha=side, va="bottom", size=9 * size,
+        weight="bold", zorder=6,
     )  # fmt: skip
     style.halo(text)
 
 
-def _reference_lines(results: Results, axes: Axes) -> None:
+def _reference_lines(results: Results, axes: Axes, names: list[str]) -> None:
     """Perfect, parity and random play as lines, named above the panel."""
     sides = {"random": "left", "perfect": "right"}  # away from the panel beside
-    for score, name in style.reference_scores(results):
+    for score, name in style.reference_scores(results, names):
         axes.axvline(
             score, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1
         )
         short = name.replace(" with the opponent", "").replace(" play", "")
         axes.text(
             score, 1.01, short, transform=axes.get_xaxis_transform(), va="bottom",
-            ha=sides.get(short.split()[0], "center"), size=8, color=style.GREY,
+            ha=sides.get(short.split()[0], "center"), size=8 * style.scale(),
+            color=style.GREY,
         )  # fmt: skip
 
 
-def _caption(names: list[str], found: dict[str, list[Curves]]) -> str:
+def _caption(results: Results, drawn: list[Shown], shown: list[str]) -> str:
     """What the marks are, how many runs and games, and what deviates from that."""
-    row = next(iter(found.values()), [])
-    counts = [int(c.finished.sum()) for c in row]
-    seeds, games = style.seeds_and_games(counts, max((c.games for c in row), default=0))
-    text = (
-        f"Dots: single seeds ({seeds}), each {games}. Diamond: interquartile mean over "
-        "seeds. "
-    )
-    if max(counts, default=0) >= MIN_RUNS:
-        text += (
-            "Bar: its 95\N{NO-BREAK SPACE}% bootstrap interval, whole runs resampled. "
-        )
-    if min(counts, default=0) < MIN_RUNS:
-        text += f"No bar from fewer than {MIN_RUNS} seeds. "
-    for name, curve in zip(names, row, strict=True):
-        flat = name.replace("\n", "")
-        if unfinished := int(np.sum(~curve.finished)):
-            of = f"{unfinished} of {len(curve.seeds)}"
-            text += f"{flat}: {of} seeds unfinished, left out. "
-        if diverged := int(curve.diverged.sum()):
-            text += f"{flat}: {diverged} diverged (×), counted like the others. "
-        if lost := int(np.isnan(_final(curve)).sum()):
-            of = f"{lost} of {len(_final(curve))}"
-            text += f"{flat}: {of} seeds scored NaN, ranked below every number. "
-    return text.strip()
+    if not shown:
+        return ""
+    of = {one.label: curves(results, one.variant, shown[0]) for one in drawn}
+    counts = {label: int(curve.finished.sum()) for label, curve in of.items()}
+    games = captions.games_in_words([c.games for c in of.values() if c.games])
+    parts = [
+        f"Dots: single seeds ({captions.seeds_in_words(counts)}), each {games}.",
+        "Diamond: interquartile mean over seeds.",
+        captions.interval_in_words("Bar", counts),
+        captions.notes_on_runs(of, scores=True, final=True),
+        *conditions(results, drawn, shown),
+    ]
+    return " ".join(part for part in parts if part)

@@ -1,44 +1,65 @@
 """How the pictures look: colours by family, units, labels that keep their distance."""
 
+import colorsys
 import re
-import textwrap
 import warnings
-from collections.abc import Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from unicodedata import east_asian_width
 
+import matplotlib
 import numpy as np
-from matplotlib import patheffects
+from matplotlib import colormaps, patheffects
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike, NDArray
 
 from pgvq.files import atomic
 from pgvq.plain_text import for_figure, visible
 from pgvq.results import Results
 from pgvq.score_meaning import SEVERAL, environment_in, score_in
+from pgvq.types import InputError
 
 INK, GREY, FAINT = "#222222", "#6B6B6B", "#C9C9C9"
 
-# From dark to light. The middles are Okabe and Ito's colours, which stay apart for
-# readers who do not see red and green alike; dark and light survive a grey printer.
-_RAMPS = {
-    "policy gradient": ("#7A2500", "#D55E00", "#F4A261"),
-    "Q-learning": ("#08306B", "#0072B2", "#6BB8E8"),
+# A colour for each learner, the same in every figure: warm ones for policy gradients,
+# blue ones for Q-learning, as far apart as Okabe and Ito's for readers who do not see
+# red and green alike. Each has dashes of its own too, for a printer without colours.
+_LEARNERS = {
+    "REINFORCE": ("#8C2D04", 2),
+    "ActorCritic": ("#D55E00", 1),
+    "PPO": ("#F2A541", 3),
+    "DQN": ("#0072B2", 0),
+    "PQN": ("#6BB8E8", 5),
+    "Tabular": ("#08306B", 4),
+    "SAC": ("#009E73", 4),
+    "AnalyticPolicyGradient": ("#A9558C", 1),
 }
-_OTHER_RAMPS = (
-    ("#00402B", "#009E73", "#7CCBA2"),
-    ("#4A1942", "#A9558C", "#D9A5C7"),
-    ("#3D3D3D", "#7F7F7F", "#B5B5B5"),
+# For learners of the user's own, by family; which of them follows from the name.
+_SPARE = {
+    "policy gradient": ("#B5470F", "#E07B39", "#5E2605"),
+    "Q-learning": ("#2B5FA3", "#3E93C9", "#123B63"),
+    "": ("#00664B", "#7A3E78", "#7F7F7F", "#3FA796", "#C77CA8"),
+}
+_DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.5, 1, 1.5)),
+    (0, (6, 1.5, 1, 1.5, 1, 1.5)),
+    (0, (10, 2)),
 )
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1, 1.5)))
+_DARKEST, _LIGHTEST = 0.16, 0.72  # of the other variants of a learner
 
+FONT_SIZE = 9.0  # points; all other sizes keep their ratio to it
 RC: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.size": 9,
+    "font.size": FONT_SIZE,
     "text.color": INK,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
@@ -49,39 +70,113 @@ RC: dict[Any, Any] = {
     "ytick.color": GREY,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
+    "pdf.fonttype": 42,  # fonts that journals accept, and that stay text
+    "ps.fonttype": 42,
     "svg.hashsalt": "pgvq",  # names in the file, otherwise new at every drawing
 }
 
 
 class Style(NamedTuple):
-    """How one variant is drawn, the same in every picture."""
+    """How one variant is drawn, the same in every figure."""
 
     color: str
     dashes: Any
 
 
-def styles(variants: list[dict[str, Any]]) -> dict[str, Style]:
-    """Give every variant its style: the hue is its family, the shade is its own."""
-    families = list(dict.fromkeys(v["family"] for v in variants))
-    unknown = [family for family in families if family not in _RAMPS]
-    ramps = dict(_RAMPS)
-    for number, family in enumerate(unknown):
-        ramps[family] = _OTHER_RAMPS[number % len(_OTHER_RAMPS)]
+def styles(variants: Sequence[Mapping[str, Any]]) -> dict[str, Style]:
+    """Gives every variant its look: the colour is its learner's, the shade its own.
+
+    The variant that is named like its learner ("dqn") has the learner's own colour,
+    or else the first one; others of the same learner are darker or lighter.
+    """
+    learners: dict[str, list[Mapping[str, Any]]] = {}
+    for variant in variants:
+        learner = str(variant.get("algorithm", variant["family"]))
+        learners.setdefault(learner, []).append(variant)
+    taken: set[str] = set()
     chosen = {}
-    for family in families:
-        names = [v["name"] for v in variants if v["family"] == family]
-        ramp = LinearSegmentedColormap.from_list(family, ramps[family])
-        shades = [0.5] if len(names) == 1 else np.linspace(0.12, 0.92, len(names))
-        for number, (name, shade) in enumerate(zip(names, shades, strict=True)):
-            chosen[name] = Style(to_hex(ramp(shade)), _DASHES[number % len(_DASHES)])
+    for learner, group in learners.items():
+        color, first = _look_of(learner, str(group[0]["family"]), taken)
+        taken.add(color)
+        plain = next((v for v in group if _is_plain(v, learner)), group[0])
+        others = iter(_shades(color, len(group) - 1))
+        for number, variant in enumerate(sorted(group, key=lambda v: v is not plain)):
+            shade = color if variant is plain else next(others)
+            dashes = _DASHES[(first + number) % len(_DASHES)]
+            chosen[variant["name"]] = Style(shade, dashes)
     return chosen
 
 
-def steps_unit(largest: float) -> tuple[float, str]:
+def _look_of(learner: str, family: str, taken: Collection[str]) -> tuple[str, int]:
+    """A learner's colour and the number of its dashes."""
+    if learner in _LEARNERS:
+        return _LEARNERS[learner]
+    spare = _SPARE.get(family, _SPARE[""])
+    start = zlib.crc32(learner.encode())
+    turned = [spare[(start + i) % len(spare)] for i in range(len(spare))]
+    free = [color for color in turned if color not in taken]
+    return (free or turned)[0], start % len(_DASHES)
+
+
+def _is_plain(variant: Mapping[str, Any], learner: str) -> bool:
+    name = str(variant.get("own_name", variant["name"]))
+    return "".join(c for c in name.lower() if c.isalnum()) == learner.lower()
+
+
+def _shades(color: str, count: int) -> list[str]:
+    """So many shades of a colour, from dark to light, without the colour's own."""
+    given = np.array(to_rgb(color))
+    _, own, _ = colorsys.rgb_to_hls(*given)
+    steps = np.linspace(_DARKEST, _LIGHTEST, count + 1)
+    steps = np.delete(steps, np.argmin(np.abs(steps - own)))
+    return [
+        to_hex(
+            tuple(given * x / own if x < own else 1 - (1 - given) * (1 - x) / (1 - own))
+        )
+        for x in steps
+    ]
+
+
+def styles_of_values(values: NDArray[np.float64]) -> list[Style]:
+    """Looks of a sweep's variants: the colour by the first field, dashes by the others.
+
+    `values` [V, F]; V looks. Darker is less.
+    """
+    first, rank = np.unique(values[:, 0], return_inverse=True)
+    _, other = np.unique(values[:, 1:], axis=0, return_inverse=True)
+    shades = colormaps["viridis"](np.linspace(0.0, 0.85, len(first)))
+    if values.shape[1] == 1:
+        other = rank
+    return [
+        Style(to_hex(shades[i]), _DASHES[j % len(_DASHES)])
+        for i, j in zip(rank.ravel(), np.ravel(other), strict=True)
+    ]
+
+
+def scale() -> float:
+    """How much larger than usual text is, and the room for it."""
+    return matplotlib.rcParams["font.size"] / FONT_SIZE
+
+
+def width_of(text: str, size: float = FONT_SIZE, weight: str = "normal") -> float:
+    """Inches that the longest line of a text takes, in the font that is set."""
+    font = FontProperties(size=size * scale(), weight=weight)
+    widths = [0.0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        for line in text.split("\n"):
+            if line:
+                widths.append(
+                    text_to_path.get_text_width_height_descent(line, font, False)[0]
+                )
+    return 1.03 * max(widths) / 72  # hinting makes some letters wider
+
+
+def steps_unit(largest: float, what: str = "agent steps") -> tuple[float, str]:
     """The unit in which agent steps up to `largest` are read most easily."""
     if largest >= 1e6:
-        return 1e6, "million agent steps"
-    return (1e3, "thousand agent steps") if largest >= 1e4 else (1.0, "agent steps")
+        return 1e6, f"million {what}"
+    return (1e3, f"thousand {what}") if largest >= 1e4 else (1.0, what)
 
 
 def time_unit(largest: float) -> tuple[float, str]:
@@ -191,14 +286,17 @@ def environment(results: Results, drawn: Sequence[str] | None = None) -> str:
     return name.capitalize() if name.islower() else name
 
 
-def seeds_and_games(seeds: list[int], games: int) -> tuple[str, str]:
-    """How many seeds each method has and how many games each point, in words."""
-    low, high = min(seeds, default=0), max(seeds, default=0)
-    number = str(low) if low == high else f"{low} to {high}"
-    return (
-        f"{number} per method",
-        "one complete game" if games == 1 else f"the mean of {games} complete games",
-    )
+def inches_of(axes: Axes) -> tuple[float, float]:
+    """Width and height of axes."""
+    box = axes.get_window_extent()
+    dpi = axes.get_figure(root=True).dpi  # pyright: ignore[reportOptionalMemberAccess]
+    return box.width / dpi, box.height / dpi
+
+
+def fitting_label(axes: Axes, label: str) -> str:
+    """A y-axis' label, without what is in brackets where the axis is too short."""
+    short = width_of(label) > 1.05 * inches_of(axes)[1]
+    return label.partition(" (")[0] if short else label
 
 
 def halo(text: Text) -> Text:
@@ -214,14 +312,75 @@ def quiet_grid(axes: Axes) -> None:
     axes.tick_params(length=3, width=0.7)
 
 
-_QUESTION_LINE, _WHAT_LINE = 0.22, 0.16  # inches
+# Inches.
+_QUESTION_LINE, _WHAT_LINE, _CAPTION_LINE = 0.22, 0.16, 0.152
+_EDGE = 0.18
+
+
+class Words(NamedTuple):
+    """What is written above and below a figure."""
+
+    question: str  # that it answers; "" for none
+    what: str  # is shown; "" for none
+    caption: str
+
+
+def page(
+    words: Words, width: float, body: float, height: float | None = None
+) -> tuple[Figure, float, float]:
+    """A figure with its words, and room for a body of so many inches between them.
+
+    Args:
+        words: what is written; empty parts take no room.
+        width: inches.
+        body: inches; with `height` it is what the words leave.
+        height: inches of the whole figure, if it is given.
+
+    Returns:
+        The figure; the body's lower edge and its height in inches.
+
+    Raises:
+        InputError: the given size leaves no room.
+    """
+    asked = question_lines(width, words.question) if words.question else []
+    told = what_lines(width, words.what) if words.what else []
+    said = caption_lines(width, words.caption) if words.caption else []
+    unit = scale()
+    head = (_QUESTION_LINE * len(asked) + _WHAT_LINE * len(told)) * unit
+    top = head + (0.28 if head else 0.06)
+    foot = (0.2 + _CAPTION_LINE * len(said)) * unit if said else 0.04
+    if height is not None:
+        body = height - top - foot
+        if body < 1.0 * unit:
+            raise InputError(
+                f"{width:g}x{height:g} inches leave no room for the figure below its "
+                "words; make it higher, or leave them out by --no-caption"
+            )
+    figure = Figure(figsize=(width, top + body + foot))
+    total = top + body + foot
+    if said:
+        write_caption(figure, said)
+    at = total - 0.1 - 0.13 * unit
+    for lines, line, size, weight, color in (
+        (asked, _QUESTION_LINE, 13, "bold", INK),
+        (told, _WHAT_LINE, 9.5, "normal", GREY),
+    ):
+        for text in lines:
+            figure.text(
+                _EDGE / width, (at - line * unit / 2 + 0.11 * unit) / total,
+                for_figure(text), size=size * unit, weight=weight, color=color,
+                va="center",
+            )  # fmt: skip
+            at -= line * unit
+        at -= 0.05 * unit
+    return figure, foot, body
 
 
 def headings(figure: Figure, question: str, what: str) -> None:
     """The question that the picture answers, and below it what is shown."""
     width, height = figure.get_figwidth(), figure.get_figheight()
     asked, told = question_lines(width, question), what_lines(width, what)
-    left = 0.18 / width
+    left = _EDGE / width
     middle = 0.30 + _QUESTION_LINE * (len(asked) - 1) / 2
     figure.text(
         left, 1 - middle / height, for_figure("\n".join(asked)), size=13,
@@ -242,59 +401,89 @@ def headings_height(width: float, question: str, what: str) -> float:
 
 def question_lines(figure_width: float, question: str) -> list[str]:
     """Wrap a heading for a figure of `figure_width` inches."""
-    return _fitted(question, (figure_width - 0.3) / 0.096)
+    return filled_lines(question, figure_width - 2 * _EDGE, 13, "bold")
 
 
 def what_lines(figure_width: float, what: str) -> list[str]:
     """Wrap the line below it."""
-    return _fitted(what, (figure_width - 0.3) / 0.072)
+    return filled_lines(what, figure_width - 2 * _EDGE, 9.5)
 
 
 def caption_lines(figure_width: float, text: str) -> list[str]:
     """Wrap a caption for a figure of `figure_width` inches."""
-    return _fitted(text, (figure_width - 0.4) / 0.0665)
+    # Lines of more than that are hard to follow back to their beginning.
+    return filled_lines(text, min(figure_width - 2 * _EDGE, 10.5 * scale()), 8)
 
 
-def _fitted(text: str, letters: float) -> list[str]:
-    """Lines as long as so many letters of the usual width."""
+def filled_lines(
+    text: str, width: float, size: float, weight: str = "normal"
+) -> list[str]:
+    """A text in lines of at most `width` inches; words that are longer are broken."""
+    space = width_of("n n", size, weight) - width_of("nn", size, weight)
+    lines, used = [""], 0.0
+    for word in visible(text).split(" "):
+        for piece in _pieces(word, width, size, weight):
+            needed = width_of(piece, size, weight)
+            if used and used + space + needed > width:
+                lines.append("")
+                used = 0.0
+            used += needed + (space if used else 0.0)
+            lines[-1] += (" " if lines[-1] else "") + piece
+    return lines
 
-    def length(line: str) -> float:
-        wide = sum(c in "WM@%" or east_asian_width(c) in "WF" for c in line)
-        return len(line) + 0.85 * wide
 
-    most = int(letters)
-    while True:
-        lines = textwrap.wrap(visible(text), most) or [""]
-        if most <= 8 or all(length(line) <= 1.04 * letters for line in lines):
-            return lines
-        most = int(0.9 * most)
+def _pieces(word: str, width: float, size: float, weight: str) -> list[str]:
+    """A word, or parts of it that fit into a line."""
+    pieces = [word]
+    while width_of(pieces[-1], size, weight) > width and len(pieces[-1]) > 1:
+        last = pieces.pop()
+        share = width / width_of(last, size, weight)
+        cut = max(1, int(0.9 * share * len(last)))
+        pieces += [last[:cut], last[cut:]]
+    return pieces
 
 
 def caption_height(lines: list[str]) -> float:
     """What a caption needs at the lower edge, in inches."""
-    return 0.2 + 0.152 * len(lines)
+    return (0.2 + _CAPTION_LINE * len(lines)) * scale()
 
 
 def write_caption(figure: Figure, lines: list[str]) -> None:
     """Put the caption at the figure's lower edge."""
     figure.text(
-        0.18 / figure.get_figwidth(),
-        0.10 / figure.get_figheight(),
+        _EDGE / figure.get_figwidth(),
+        0.10 * scale() / figure.get_figheight(),
         for_figure("\n".join(lines)),
-        size=8,
+        size=8 * scale(),
         color=GREY,
         va="bottom",
         linespacing=1.35,
     )
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write `stem`.png and .svg, without dates: the same picture, the same bytes."""
-    paths = [stem.with_name(stem.name + end) for end in (".png", ".svg")]
-    for path, metadata in zip(paths, ({}, {"Date": None}), strict=True):
+def save(
+    figure: Figure, stem: Path, formats: Sequence[str] = ("png",), text: str = ""
+) -> list[Path]:
+    """Write the figure without dates: the same figure, the same bytes.
+
+    Args:
+        figure: what is written.
+        stem: path of the files without their ending.
+        formats: endings, of "png", "pdf" and "svg".
+        text: headings and caption that are not in the figure, for a file `stem`.txt.
+    """
+    paths = []
+    for kind in formats:
+        path = stem.with_name(f"{stem.name}.{kind}")
+        metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
         with atomic(path) as file, warnings.catch_warnings():
             # The font has no emoji, and draws a box for each.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            kind = path.suffix[1:]
             figure.savefig(file, format=kind, dpi=160, metadata=metadata)
+        paths.append(path)
+    if text:
+        path = stem.with_name(f"{stem.name}.txt")
+        with atomic(path) as file:
+            file.write(text.encode())
+        paths.append(path)
     return paths

@@ -183,6 +183,19 @@ def difference_in_words(
     return f"Environments differ, so scores are not on one scale: {listed}."
 
 
+def on_one_scale(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two described environments are evaluated as the same game.
+
+    Older descriptions do not say how an environment is evaluated: they are compared by
+    how they train.
+    """
+    key = "evaluated" if "evaluated" in one and "evaluated" in other else "repr"
+    return (one.get(key, one.get("name")), one.get("params")) == (
+        other.get(key, other.get("name")),
+        other.get("params"),
+    )
+
+
 def _evaluated(description: Mapping[str, Any], variant: Mapping[str, Any]) -> Any:
     environment = environment_of_variant(description, variant)
     return environment.get("evaluated", environment.get("repr")), environment.get(

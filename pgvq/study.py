@@ -10,7 +10,7 @@ figures and its words are made:
     results/NAME/
       CLAIM/numbers.json     numbers and expectations, how long it took, made by what
       CLAIM/TABLE.csv        one file per table
-      CLAIM/FIGURE.png .svg  made from the above
+      CLAIM/FIGURE.png       made from the above
     docs/NAME.md             the page, made from the above
 """
 

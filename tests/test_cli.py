@@ -55,7 +55,7 @@ def test_run_ends_with_a_table_figures_and_what_to_do_next(finished):
     assert "pgvq plot results/tiny" in out
     assert "\x1b" not in out
     names = {path.name for path in finished.iterdir()}
-    assert {"learning_curves.png", "learning_curves.svg", "final_scores.png"} <= names
+    assert {"learning_curves.png", "final_scores.png"} <= names
     assert {"experiment.json", "summary.csv", "dqn", "checkpoints"} <= names
     assert ".lock" not in names
 
@@ -137,12 +137,12 @@ def test_no_cache_is_heard(capsys, workplace):
 
 def test_plot_needs_the_folder_alone(capsys, finished, tmp_path):
     copy = tmp_path / "copy"
-    names = shutil.ignore_patterns("*.png", "*.svg", "*.csv", "checkpoints")
+    names = shutil.ignore_patterns("*.png", "*.csv", "checkpoints")
     shutil.copytree(finished, copy, ignore=names)
     status, out, _ = said(capsys, "plot", str(copy))
     assert status == 0
     assert "final scores" in out
-    assert str(copy / "learning_curves.svg") in out
+    assert str(copy / "learning_curves.png") in out
     with open(copy / "summary.csv") as file:
         assert {row["variant"] for row in csv.DictReader(file)} == {"dqn"}
     assert (copy / "final_scores.png").stat().st_size > 1000

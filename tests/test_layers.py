@@ -21,8 +21,9 @@ LAYERS = {
     5: "experiment ladder budgets paths sweeping programs feasibility differences "
     "batch_run runner progress results results_format tables curves analysis "
     "summary summary_table score_meaning plotting plotting_style plotting_curves "
-    "plotting_scores plotting_ladder plotting_budgets plotting_table plotting_panels "
-    "plotting_credit naming animation "
+    "combining captions swept_fields plotting_options plotting_lines plotting_captions "
+    "plotting_sweep plotting_grid plotting_ladder plotting_budgets plotting_scores "
+    "plotting_table plotting_panels plotting_credit naming animation "
     "report doctor diagnostics study study_page",
     6: "cli templates claims progress_display __init__ __main__",
 }

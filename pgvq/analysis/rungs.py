@@ -17,10 +17,13 @@ from pgvq.analysis.comparisons import (
 )
 from pgvq.curves import curves
 from pgvq.results import Results
-from pgvq.statistics import MARGIN, estimate
+from pgvq.score_meaning import score_of_variant
+from pgvq.statistics import MARGIN, estimate, interquartile_mean
 from pgvq.types import InputError
 
 HIGHER, LOWER, EQUAL = "higher", "lower", equal_within(MARGIN)
+NEITHER = "neither learnt"  # both play like random play, which says nothing
+AT_RANDOM = 1.0  # points above random play that still count as it
 # What a comparison of a rung with its parent is called.
 _VERDICTS = {A_HIGHER: HIGHER, B_HIGHER: LOWER}
 COLUMNS = {
@@ -60,7 +63,9 @@ def rung_table(results: Results, mode: str = "greedy") -> pd.DataFrame:
     Columns: `rung`, `parent` ("" for the rung that has none), `change` in words,
     `mode`, `runs` (finished), `score` with the ends of its interval (as `estimate`
     has them), `difference` to the parent's score with its own, the `verdict`, which is
-    adjusted for the number of changes (`compare`), and all of it as a `sentence`.
+    adjusted for the number of changes (`compare`), and all of it as a `sentence`. A
+    rung and a parent that both play like random play are not called equal: "neither
+    learnt".
 
     Raises `InputError` where the results are not of a ladder, and for a mode that was
     not evaluated.
@@ -74,6 +79,19 @@ def rung_table(results: Results, mode: str = "greedy") -> pd.DataFrame:
     steps = results.description["ladder"]["steps"]
     compared = compare(runs, [(step["rung"], step["parent"]) for step in steps])
     found = dict(zip(map(_way, steps), compared.to_dict("records"), strict=True))
+    bars = {
+        v["name"]: score_of_variant(results.description, v).get("random")
+        for v in results.description["variants"]
+    }
+    idle = {
+        name
+        for name, scores in runs.items()
+        if (bar := bars[name]) is not None
+        and interquartile_mean(scores) <= bar + AT_RANDOM
+    }
+    for (rung, parent), row in found.items():
+        if {rung, parent} <= idle and row["verdict"] != TOO_FEW:
+            row["verdict"] = NEITHER
     rows = []
     for name, scores in runs.items():
         ways = [step for step in steps if step["rung"] == name]
@@ -139,6 +157,8 @@ def conclusion(table: pd.DataFrame) -> str:
         f"{count.get(LOWER, 0)} lower it, {equal}and for {count.get(NOT_SHOWN, 0)} no "
         "difference is shown"
     )
+    if idle := count.get(NEITHER, 0):
+        said += f"; for {idle} neither the rung nor its parent learnt anything"
     if open_ := len(steps) - len(decided):
         said += f" ({open_} have too few runs)"
     said += "."

@@ -66,13 +66,21 @@ A file may define a study instead, claims that are measured and become a page:
     pgvq run experiments/why_not_backprop.py --claim 2
 """
 
-PLOT = """Draw all figures and write summary.csv, from a results folder alone.
+PLOT = """Draw all figures and write summary.csv, from results folders alone.
 
-Of a study's file, its figures and its page, from what has been measured.
+Several folders are drawn together, one's own run beside the committed ones; a variant
+that several of them have gets its folder's name. They must play the same game; where
+budgets differ, the caption says so, for a curve belongs to its budget. Of a study's
+file, its figures and its page are drawn, from what has been measured.
 
 Examples:
 
     pgvq plot results/pong
+    pgvq plot results/pong results/my_pong --out figures
+    pgvq plot results/pong --out figures --variants dqn,reinforce
+      --labels 'dqn=Double DQN' --title 'Value or policy?'
+    pgvq plot results/pong --out figures --metric loss --log y --x updates
+    pgvq plot results/pong --out figures --size column --font serif --format pdf
     pgvq plot experiments/why_not_backprop.py
 """
 
@@ -167,10 +175,38 @@ class Run:
 
 @dataclasses.dataclass
 class Plot:
-    """Draw all figures and write summary.csv, from a results folder alone."""
+    """Draw all figures and write summary.csv, from results folders alone."""
 
-    folder: Positional[Annotated[str, arg(metavar="FOLDER")]]
-    """A results folder, such as results/pong, or the file of a study."""
+    folders: Positional[Annotated[tuple[str, ...], arg(metavar="FOLDER")]]
+    """Results folders, such as results/pong, or the file of a study."""
+    out: Annotated[str | None, arg(metavar="FOLDER")] = None
+    """Where the figures go; by default, of one results folder, into it."""
+    variants: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAMES")] = ()
+    """Only these, with commas; may be given several times. Colours stay the same."""
+    order: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAMES")] = ()
+    """These first, the others as they are; `score` puts the highest first."""
+    labels: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME=LABEL")] = ()
+    """What a variant is called; may be given several times."""
+    title: Annotated[str | None, arg(metavar="TEXT")] = None
+    """Above every figure, instead of the question that it answers; '' for none."""
+    mode: Literal["greedy", "explore"] | None = None
+    """Greedy play, or as it behaves while learning; both by default."""
+    x: Literal["agent_steps", "updates", "seconds"] | None = None
+    """The curves' x-axis: agent steps, gradient updates or seconds of training; by
+    default panels against agent steps and seconds."""
+    log: Literal["", "x", "y", "xy"] = ""
+    """Logarithmic axes of the curves; y is that of the metrics, if there are any."""
+    metric: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """Draw a training metric too, such as loss; may be given several times."""
+    size: Annotated[str | None, arg(metavar="SIZE")] = None
+    """Inches, such as 7x4; or `column` or `page` of a paper, which leave the headings
+    and the caption to its text."""
+    font: Annotated[str | None, arg(metavar="FONT")] = None
+    """A family, a size in points, or both, such as 'serif 8'."""
+    format: Annotated[str, arg(metavar="ENDINGS")] = "png"
+    """Of png, pdf and svg, with commas. A PDF has its fonts in it."""
+    no_caption: bool = False
+    """Leave headings and caption out of the figures; a text file beside has them."""
 
 
 @dataclasses.dataclass
@@ -365,7 +401,7 @@ def perform(command: Run | Plot | List | New | Doctor | Watch, console: Console)
     if isinstance(command, Plot):
         from pgvq.cli.plot import draw
 
-        return draw(command.folder, console)
+        return draw(command, console)
     if isinstance(command, List):
         from pgvq.cli.listing import show
 

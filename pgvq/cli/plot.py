@@ -1,32 +1,123 @@
 """`pgvq plot`: figures and table from what was found, without training."""
 
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from rich.console import Console
 
 from pgvq import plotting
+from pgvq.budgets import series_in
 from pgvq.cli.loading import load_study
 from pgvq.cli.studying import plot_study
+from pgvq.cli.usage import EXAMPLES
+from pgvq.combining import combine
 from pgvq.locations import as_path
 from pgvq.plain_text import say
-from pgvq.results import load
+from pgvq.plotting_options import label_in, names_in, own_names
+from pgvq.results import Results
 from pgvq.summary_table import print_summary
 from pgvq.types import InputError
 
+if TYPE_CHECKING:
+    from pgvq.cli import Plot
 
-def draw(place: str, console: Console) -> int:
-    """Draws a results folder, or a study by its file; returns the exit status."""
-    if str(as_path(place, "FOLDER")).endswith(".py"):
-        study = load_study(place)
-        if study is None:
-            raise InputError(
-                f"{place} defines no `study`; give the results folder of its experiment"
-            )
-        return plot_study(study, console)
-    if written := plotting.plot_series(as_path(place, "FOLDER")):
+_SUMMARY_MODE = "greedy"
+
+
+def draw(asked: "Plot", console: Console) -> int:
+    """Draws results folders, or a study by its file; returns the exit status."""
+    if not asked.folders:
+        raise InputError(
+            f"plot needs FOLDER, as in {EXAMPLES['plot']} (pgvq plot --help lists all)"
+        )
+    places = [str(as_path(place, "FOLDER")) for place in asked.folders]
+    studies = [place for place in places if place.endswith(".py")]
+    if studies:
+        return _draw_study(asked, studies[0], console)
+    if len(places) == 1 and (written := _draw_series(asked, Path(places[0]))):
         for path in written:
             say(console, str(path), wrap=False)
         return 0
-    results = load(place)
-    print_summary(results, console=console)
-    for path in plotting.plot(results):
+    results = combine(places)
+    options = _options(asked, results)
+    out = None if asked.out is None else as_path(asked.out, "--out")
+    if out is None and results.folder is None:
+        raise InputError(
+            "several results folders are drawn into a folder of their own; say where, "
+            "as in --out figures"
+        )
+    written = plotting.plot(results, out, **options)
+    mode = asked.mode or _SUMMARY_MODE
+    print_summary(results, mode, console=console)
+    for path in written:
         say(console, str(path), wrap=False)
     return 0
+
+
+def _draw_series(asked: "Plot", folder: Path) -> list[Path]:
+    """Draws the budget curve of the results folders in a folder, if they are one.
+
+    Raises:
+        InputError: an option is given that this figure does not have.
+    """
+    parts = series_in(folder)
+    able = ("folders", "out", "mode", "format")
+    given = [f.name for f in dataclasses.fields(asked) if f.name not in able]
+    default = {f.name: f.default for f in dataclasses.fields(asked)}
+    given = [name for name in given if getattr(asked, name) != default[name]]
+    if parts and given:
+        raise InputError(
+            f"--{given[0].replace('_', '-')} is not an option of the budget curve, "
+            f"which {folder} holds; leave it out, or draw {parts[0]} alone"
+        )
+    out = folder if asked.out is None else as_path(asked.out, "--out")
+    formats = [part.strip() for part in asked.format.split(",")]
+    return plotting.plot_series(folder, out, mode=asked.mode, format=formats)
+
+
+def _draw_study(asked: "Plot", file: str, console: Console) -> int:
+    if len(asked.folders) > 1:
+        raise InputError(
+            f"{file} is a study's file, which is drawn by itself; give it alone"
+        )
+    study = load_study(file)
+    if study is None:
+        raise InputError(
+            f"{file} defines no `study`; give the results folder of its experiment"
+        )
+    given = [
+        part.name
+        for part in dataclasses.fields(asked)
+        if part.name != "folders" and getattr(asked, part.name) != part.default
+    ]
+    if given:
+        raise InputError(
+            f"--{given[0].replace('_', '-')} is for results folders, and {file} is a "
+            "study, whose figures are its own"
+        )
+    return plot_study(study, console)
+
+
+def _options(asked: "Plot", results: Results) -> dict[str, Any]:
+    """The options as keyword arguments, with the names that the results have."""
+    known = own_names(results)
+
+    def named(given: Sequence[str]) -> list[str]:
+        return [name for text in given for name in names_in(text, known)]
+
+    return {
+        "variants": named(asked.variants),
+        "order": named(asked.order),
+        "labels": dict(label_in(text, known) for text in asked.labels),
+        "title": asked.title,
+        "mode": asked.mode,
+        "x": asked.x,
+        "log": asked.log,
+        "metric": [name for text in asked.metric for name in text.split(",")],
+        "size": asked.size,
+        "font": asked.font,
+        "format": [part.strip() for part in asked.format.split(",")],
+        "caption": not asked.no_caption,
+    }

@@ -69,6 +69,8 @@ def options_of(command: type) -> list[Option]:
         metavar = next((m.metavar for m in settings if m.metavar), field.name.upper())
         needed = field.default is dataclasses.MISSING
         parts = [p for p in typing.get_args(hint) if p is not type(None)]
+        if type(None) in typing.get_args(hint) and len(parts) == 1:
+            hint, parts = parts[0], []
         several = hint is tuple or typing.get_origin(hint) is tuple
         if typing.get_origin(hint) is Literal:
             kind: Any = typing.get_args(hint)
@@ -107,7 +109,7 @@ def _faults(
     for word, value in _options(words, options):
         if not word.startswith("-"):
             given += 1
-            if given > len(placed):
+            if given > len(placed) and not any(option.several for option in placed):
                 yield (
                     f"{_quoted(word)} is one word too many; {command} takes one "
                     f"{placed[0].name}, as in {EXAMPLES[command]} (a name with spaces "
@@ -196,6 +198,9 @@ def _usual(option: Option) -> str:
     known |= {"--out": "results/other", "--claim": "2", "--family": "q_learning"}
     known |= {"--env": "CartPole-v1", "--algorithm": "dqn", "--max-steps": "5000"}
     known |= {"--experiment": "experiments/pong.py"}
+    known |= {"--variants": "dqn,ppo", "--order": "dqn,ppo", "--metric": "loss"}
+    known |= {"--labels": "'dqn=Double DQN'", "--title": "'Value or policy?'"}
+    known |= {"--size": "7x4", "--font": "'serif 8'", "--format": "png,pdf"}
     return f"{option.name} {known.get(option.name, '5')}"
 
 
