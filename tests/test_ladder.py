@@ -1,6 +1,7 @@
 """Ladders: what may differ between a rung and its parent, and what is said of it."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -305,3 +306,14 @@ def test_the_committed_ladder(capsys, monkeypatch, tmp_path):
         if isinstance(algorithm, QLearning):
             rate = algorithm.updates_per_iteration / algorithm.steps_per_iteration
             assert rate == 1 / 32
+
+
+def test_the_programs_of_the_page_run():
+    text = (ROOT / "docs" / "ladder.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(programs) == 2
+    made = {}
+    for program in programs:
+        exec(program, made)
+    assert len(made["experiment"].ladder.steps) == 5
+    assert [e.name for e in made["experiments"]] == ["0.25M", "1M", "4M"]
