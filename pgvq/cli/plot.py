@@ -5,10 +5,12 @@ from rich.console import Console
 from pgvq import plotting
 from pgvq.cli.loading import load_study
 from pgvq.cli.studying import plot_study
+from pgvq.cli.tune import plot_tuning
 from pgvq.locations import as_path
 from pgvq.plain_text import say
 from pgvq.results import load
 from pgvq.summary_table import print_summary
+from pgvq.tuning.folder import is_tuning
 from pgvq.types import InputError
 
 
@@ -21,6 +23,8 @@ def draw(place: str, console: Console) -> int:
                 f"{place} defines no `study`; give the results folder of its experiment"
             )
         return plot_study(study, console)
+    if is_tuning(as_path(place, "FOLDER")):
+        return plot_tuning(place, console)
     results = load(place)
     print_summary(results, console=console)
     for path in plotting.plot(results):
