@@ -231,7 +231,8 @@ def _seeds(field: str, given: Any) -> tuple[int, ...]:
                 "seeds themselves, such as range(1_000_000, 1_000_003)"
             )
         return tuple(range(first, first + given))
-    if isinstance(given, str | bytes | Mapping) or not hasattr(given, "__iter__"):
+    several = hasattr(given, "__iter__") and not isinstance(given, bool)
+    if isinstance(given, str | bytes | Mapping) or not several:
         raise InputError(
             f"{field}={shown(given)} must be seeds, such as range(1_000_000, 1_000_003)"
         )

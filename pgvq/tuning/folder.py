@@ -141,22 +141,25 @@ def begin(folder: Path, tuning: Tuning) -> dict[str, Any]:
 
 
 def _differences(held: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    names = [n for n in new if n not in ("digest", "title", "score")]
+    """What differs between two descriptions, one phrase each; at most a few."""
+    before, after = (
+        {**side, "learners": {one["name"]: one for one in side["learners"]}}
+        for side in (held, new)
+    )
     found = []
-    for name in names:
-        old, now = (_by_name(side.get(name)) for side in (held, new))
-        if isinstance(old, dict) and isinstance(now, dict):
-            for part in {**old, **now}:
-                found += changes(old.get(part), now.get(part), f"{name} {part}")
-        else:
-            found += changes(old, now, name)
-    return [*found[:4], *(["..."] if len(found) > 4 else [])] or ["format"]
-
-
-def _by_name(part: Any) -> Any:
-    if isinstance(part, list) and part and isinstance(part[0], dict):
-        return {one.get("name"): one for one in part}
-    return part
+    for name in after:
+        if name == "learners":
+            parts = {**before[name], **after[name]}
+            for part in parts:
+                found += changes(before[name].get(part), after[name].get(part), part)
+        elif name not in ("digest", "title", "score", "search"):
+            found += changes(before.get(name), after[name], name)
+    for name, space in after["search"].items():
+        old = before["search"].get(name, {})
+        for kind, now in space.items():
+            if old.get(kind) != now and old:
+                found.append(f"search of {name}: other {kind}")
+    return [*found[:4], *(["..."] if len(found) > 4 else [])] or ["its format"]
 
 
 def write_chosen(
