@@ -58,7 +58,7 @@ def load_tunings(file: str) -> list[Tuning]:
     """
     held = load_module(file).__dict__
     found = held.get("tunings", held.get("tuning"))
-    parts = list(found) if isinstance(found, list | tuple) else [found]
+    parts: list[Any] = list(found) if isinstance(found, list | tuple) else [found]
     if found is None:
         others = [name for name, value in held.items() if isinstance(value, Tuning)]
         hint = (
@@ -203,6 +203,10 @@ def searched(space: dict[str, Any], field: str) -> str:
 
 
 def plot_tuning(place: str, console: Console) -> int:
-    """Shows a tuning's folder; returns the exit status."""
+    """Shows a tuning's folder and draws its figures; returns the exit status."""
+    from pgvq.tuning.figures import plot
+
     show(check_folder(place), console)
+    for path in plot(place):
+        say(console, str(path), wrap=False)
     return 0

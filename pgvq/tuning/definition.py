@@ -220,9 +220,9 @@ def _from_zero(field: str, value: Any) -> int:
     return min(number, LARGEST_SEED)
 
 
-def _seeds(field: str, given: Any) -> tuple[int, ...]:
+def _seeds(field: str, value: Any) -> tuple[int, ...]:
     """Seeds as a tuple of numbers, or `InputError`."""
-    given = plain_number(given)
+    given: Any = plain_number(value)
     if isinstance(given, int) and not isinstance(given, bool):
         first = 1_000_000 if field == "seeds" else 1_001_000
         if not 1 <= given <= 1_000:
@@ -231,8 +231,7 @@ def _seeds(field: str, given: Any) -> tuple[int, ...]:
                 "seeds themselves, such as range(1_000_000, 1_000_003)"
             )
         return tuple(range(first, first + given))
-    several = hasattr(given, "__iter__") and not isinstance(given, bool)
-    if isinstance(given, str | bytes | Mapping) or not several:
+    if isinstance(given, str | bytes | Mapping) or not hasattr(given, "__iter__"):
         raise InputError(
             f"{field}={shown(given)} must be seeds, such as range(1_000_000, 1_000_003)"
         )

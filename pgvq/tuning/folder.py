@@ -15,6 +15,7 @@ from pgvq.files import plain, read_json, stands, write_json
 from pgvq.identity import changes
 from pgvq.locations import as_path
 from pgvq.paths import in_short
+from pgvq.places import folder_name
 from pgvq.provenance import version
 from pgvq.schema import (
     anything,
@@ -107,6 +108,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         )
     if wrong := problem(_DESCRIPTION, held):
         raise InputError(f"{path}: {wrong}; {ANEW}")
+    for name in held["search"]:
+        folder_name(name, f"{path}, search")
     bare = {name: part for name, part in held.items() if name != "pgvq_version"}
     if tuning_digest(bare) != held["digest"]:
         raise InputError(
