@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pgvq import devices
-from pgvq.cli.listing import new_table, short_value
+from pgvq.cli.listing import listed, new_table, ranged, short_value
 from pgvq.cli.loading import load_module
 from pgvq.files import stands
 from pgvq.interrupts import INTERRUPTED
@@ -126,6 +126,7 @@ def _tune(
         say(console, f"\n{said}:\n    {again}", wrap=False)
         return INTERRUPTED
     show(folder, console)
+    say(console, f"draw it: {shlex.join(['pgvq', 'plot', str(folder)])}", wrap=False)
     return 0
 
 
@@ -156,7 +157,6 @@ def show(folder: Path, console: Console) -> None:
         done = f" ({', '.join(runs)} so far)" if runs else ""
         say(console, f"\nnot finished: {', '.join(left)}{done}")
     say(console, f"{folder} holds the ledger and what was chosen", wrap=False)
-    say(console, f"draw it: {shlex.join(['pgvq', 'plot', str(folder)])}", wrap=False)
 
 
 def _print_chosen(folder: Path, held: dict[str, Any], console: Console) -> None:
@@ -197,9 +197,8 @@ def searched(space: dict[str, Any], field: str) -> str:
     """A field's range or values, in a few words."""
     if field in space.get("ranges", {}):
         low, high, scale = space["ranges"][field]
-        return f"{low:g} to {high:g}" + ("" if scale == "linear" else f", {scale}")
-    values = space.get("choices", {}).get(field, [])
-    return ", ".join(short_value(value) for value in values)
+        return ranged((low, high) if scale == "linear" else (low, high, scale))
+    return listed(space.get("choices", {}).get(field, []))
 
 
 def plot_tuning(place: str, console: Console) -> int:

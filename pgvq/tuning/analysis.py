@@ -109,7 +109,8 @@ def trials_of(
     for _, runs in rows.groupby("trial", sort=True):
         one = json.loads(runs.configuration.iloc[0])
         if len(runs) == seeds and all(field in one for field in fields):
-            scores.append(runs.sort_values("seed").score.to_numpy(float))
+            order = np.argsort(runs.seed.to_numpy())
+            scores.append(runs.score.to_numpy(float)[order])
             values.append(one)
     if not scores:
         return None
@@ -151,7 +152,7 @@ def best_of_k(scores: Floats, seed: int = 0, resamples: int = RESAMPLES) -> Curv
 
 def _curve(scores: Floats, weights: Floats) -> Floats:
     """Expected scores `[K]` of `scores [C, S]`."""
-    count, seeds = scores.shape
+    seeds = scores.shape[1]
     parts = []
     for left_out in range(seeds):
         others = np.delete(scores, left_out, axis=1) if seeds > 1 else scores
@@ -181,7 +182,6 @@ class Bin(NamedTuple):
     mean: float  # of their scores
     low: float  # quartiles
     high: float
-    count: int
 
 
 def bin_numbers(trials: Trials, field: str, bins: int = BINS) -> NDArray[np.int64]:
@@ -206,9 +206,7 @@ def marginal(trials: Trials, field: str) -> list[Bin]:
         mine = means[numbers == number]
         low, high = np.quantile(mine, [0.25, 0.75])
         middle = float(np.median(places[numbers == number]))
-        found.append(
-            Bin(middle, float(mine.mean()), float(low), float(high), len(mine))
-        )
+        found.append(Bin(middle, float(mine.mean()), float(low), float(high)))
     return found
 
 

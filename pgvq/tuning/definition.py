@@ -13,7 +13,7 @@ for each run and the same evaluation. `pgvq.tuning.tune` carries it out.
 
 import dataclasses
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -231,7 +231,7 @@ def _seeds(field: str, value: Any) -> tuple[int, ...]:
                 "seeds themselves, such as range(1_000_000, 1_000_003)"
             )
         return tuple(range(first, first + given))
-    if isinstance(given, str | bytes | Mapping) or not hasattr(given, "__iter__"):
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         raise InputError(
             f"{field}={shown(given)} must be seeds, such as range(1_000_000, 1_000_003)"
         )

@@ -183,7 +183,7 @@ def draw_heat_map(
         axes.text(
             i,
             j,
-            for_figure(f"{signed(grid[j, i])}\n({counts[j, i]})"),
+            for_figure(f"{signed(float(grid[j, i]))}\n({counts[j, i]})"),
             ha="center",
             va="center",
             size=7,
@@ -228,18 +228,21 @@ def sensitivity_figure(
     look = styles(found.description["learners"])[trials.learner]
     ranked = by_influence(trials)
     question = f"Which settings of {trials.learner} matter?"
-    what = f"{_score_label(found)} against each field, the most influential first"
+    mode = found.description["mode"]
+    what = f"Score ({mode}) against each field, the most influential first"
     caption = (
         f"{len(trials.scores)} configurations, grey, each the mean of "
         f"{trials.scores.shape[1]} seeds; coloured: mean and quartiles of groups of "
         "near values, whose share of the variance of all scores (adjusted) is in "
-        "brackets. All other fields vary as well. Open triangle: the learner's own "
+        "brackets. All other fields vary as well; static ones in few combinations, so "
+        "that their effects are not told apart. Open triangle: the learner's own "
         "value; filled: the chosen one."
     )
     rows = -(-len(ranked) // ACROSS)
     columns = min(len(ranked), ACROSS)
     width = max(PANEL[0] * columns + 0.5, 5.2)
-    figure, top, bottom = _figure(width, PANEL[1] * rows, question, what, caption)
+    inside = PANEL[1] * rows - 0.45
+    figure, top, _ = _figure(width, inside, question, what, caption)
     for number, (field, share) in enumerate(ranked):
         row, column = divmod(number, ACROSS)
         axes = _panel(figure, top, row, column)
@@ -252,7 +255,8 @@ def heat_map_figure(found: Found) -> Figure:
     """For each learner, its two most influential fields together."""
     several = [trials for trials in found.trials.values() if len(trials.fields) > 1]
     question = "Do settings depend on each other?"
-    what = f"{_score_label(found)} by the two fields of greatest influence"
+    mode = found.description["mode"]
+    what = f"Score ({mode}) by the two fields of greatest influence"
     caption = (
         "Each cell: mean score of the trials with such values (how many in brackets); "
         "groups of near values with equally many trials each, their middles on the "
@@ -261,7 +265,8 @@ def heat_map_figure(found: Found) -> Figure:
     rows, columns = -(-len(several) // 3), min(len(several), 3)
     size = (3.1, 2.9)
     width = max(size[0] * columns + 0.4, 5.2)
-    figure, top, _ = _figure(width, size[1] * rows, question, what, caption)
+    inside = size[1] * rows - 0.45
+    figure, top, _ = _figure(width, inside, question, what, caption)
     for number, trials in enumerate(several):
         row, column = divmod(number, 3)
         draw_heat_map(_panel(figure, top, row, column, size, left=0.85), trials)

@@ -115,7 +115,7 @@ def _check(frame: pd.DataFrame) -> None:
     if not set(frame.stage) <= set(STAGES):
         raise ValueError("it has a stage that is neither search nor final")
     for column in ("trial", "seed", "agent_steps", "steps_per_iteration", "seconds"):
-        if not (frame[column] >= 0).all():
+        if not np.all(frame[column].to_numpy() >= 0):
             raise ValueError(f"its column {column} has a value below 0, or none")
     for text in frame.configuration.unique():
         if not isinstance(json.loads(text), dict):
