@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from pgvq.files import atomic, one_line, read_bytes, stands
 from pgvq.results import Results, load
 from pgvq.scalars import shown
-from pgvq.tuning.folder import check_folder
+from pgvq.tuning.folder import check_folder, read_description
 from pgvq.types import InputError
 
 LEDGER = "ledger.parquet"
@@ -227,7 +227,15 @@ def _ledger_of(tuning: Any) -> pd.DataFrame:
         raise InputError(
             f"check_equal: {shown(tuning)} is no tuning; give its folder or its ledger"
         )
-    return read(check_folder(tuning))
+    folder = check_folder(tuning)
+    held, ledger = read_description(folder), read(folder)
+    missing = [name for name in held["search"] if name not in set(ledger.learner)]
+    if missing and len(ledger):
+        raise InputError(
+            f"learners were not tuned equally, {missing[0]} has no runs yet; finish "
+            "the tuning by the same command"
+        )
+    return ledger
 
 
 def _listed(counts: dict[str, int]) -> str:
