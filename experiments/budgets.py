@@ -8,12 +8,11 @@ Every point has runs of its own, whose schedules run over their own budget.
 """
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from pgvq import DQN, PPO, PQN, REINFORCE, SAC, ActorCritic, InputError
 from pgvq.budgets import budgets
-from pgvq.paths import with_settings
+from pgvq.tuning import chosen, tuned
 
 LEARNERS: dict[str, Any] = {
     "reinforce": REINFORCE(),
@@ -24,30 +23,24 @@ LEARNERS: dict[str, Any] = {
     "sac": SAC(),
 }
 
-TUNING = "results/tuning/pong"
-IS_TUNED = Path(TUNING).exists()
-if IS_TUNED:
-    from pgvq.tuning import chosen
-
-    found = chosen(TUNING)
+try:
+    found = chosen("results/tuning/pong")
     if missing := LEARNERS.keys() - found.keys():
-        raise InputError(
-            f"{TUNING} has nothing for {min(missing)}; tune it again with the learners "
-            "of this file"
-        )
-    LEARNERS = {n: with_settings(a, found[n]) for n, a in LEARNERS.items()}
-else:
+        raise InputError(f"nothing was chosen for {min(missing)}; tune it as well")
+    LEARNERS = {name: tuned(a, found[name]) for name, a in LEARNERS.items()}
+    SETTINGS = "each learner tuned with the same effort"
+except InputError as error:
+    SETTINGS = "default settings"
     print(
-        f"{TUNING} is not there, and so all learners have their default settings; make "
-        "it with `pgvq tune experiments/tune_pong.py`",
+        "all learners have their default settings until `pgvq tune "
+        f"experiments/tune_pong.py` is done: {error}",
         file=sys.stderr,
     )
 
 experiments = budgets(
     [2.5e5, 5e5, 1e6, 2e6, 4e6, 8e6],
     LEARNERS,
-    title="Atari Pong, learnt from state features, "
-    + ("each learner tuned with the same effort" if IS_TUNED else "default settings"),
+    title=f"Atari Pong, learnt from state features, {SETTINGS}",
     seeds=10,
     evaluations=1,
     games=10,

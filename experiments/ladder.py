@@ -11,7 +11,6 @@ rung: it changes the policy, the critics and the exploration at once.
 """
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from pgvq import (
@@ -21,10 +20,12 @@ from pgvq import (
     REINFORCE,
     ActorCritic,
     Experiment,
+    InputError,
     Ladder,
     Pong,
     Rung,
 )
+from pgvq.tuning import chosen
 
 # Settings that say nothing about how a method learns. Untuned, all rungs have these,
 # which are the defaults of most learners here; tuned, each has its own.
@@ -237,20 +238,17 @@ hidden = Experiment(
 
 experiments = [untuned, quantiles, hidden]
 
-TUNING = "results/tuning/ladder"
-if Path(TUNING).exists():
-    from pgvq.tuning import chosen
-
+try:
     tuned = untuned.replace(
         name="tuned",
         title="From REINFORCE to DQN, one change at a time, each rung tuned with the "
         "same effort: Atari Pong",
-        algorithms=LADDER.tuned(chosen(TUNING)),
+        algorithms=LADDER.tuned(chosen("results/tuning/ladder")),
     )
     experiments.insert(1, tuned)
-else:
+except InputError as error:
     print(
-        f"{TUNING} is not there, and so `tuned` is left out; make it with "
-        "`pgvq tune experiments/tune_ladder.py`",
+        f"`tuned` is left out until `pgvq tune experiments/tune_ladder.py` is done: "
+        f"{error}",
         file=sys.stderr,
     )

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from synthetic_results import evaluations, training
 
+import pgvq.tuning
 from pgvq import DQN, PPO, ActorCritic, Experiment, InputError, Ladder, Rung
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.analysis.rungs import conclusion, rung_table
-from pgvq.cli.loading import load_experiment
+from pgvq.cli.loading import load_experiment, load_module
 from pgvq.files import plain
 from pgvq.plotting import ladder_figures, plot
 from pgvq.results import assemble, read_description
@@ -317,3 +318,48 @@ def test_the_programs_of_the_page_run():
         exec(program, made)
     assert len(made["experiment"].ladder.steps) == 5
     assert [e.name for e in made["experiments"]] == ["0.25M", "1M", "4M"]
+
+
+def settings_of(file):
+    """What a tuning of the ladder chooses, made up: each rung a rate of its own."""
+    untuned = load_experiment(file).experiments[0]
+    names = enumerate(untuned.variants)
+    return {name: {"learning_rate": 1e-3 + 1e-5 * i} for i, name in names}
+
+
+def test_the_committed_ladder_is_tuned_where_that_is_done(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    file = str(ROOT / "experiments/ladder.py")
+    found = settings_of(file)
+    monkeypatch.setattr(pgvq.tuning, "chosen", lambda folder: found)
+    both = load_experiment(file).experiments
+    assert [e.name for e in both] == ["untuned", "tuned", "quantiles", "hidden"]
+    tuned = both[1]
+    assert tuned.variants["reinforce"].learning_rate == 1e-3
+    assert tuned.describe()["ladder"]["tuned"] == ["learning_rate"]
+    capsys.readouterr()
+    # Half of a tuning is not enough, and what is untuned can be run as ever.
+    del found["ppo"]
+    loaded = load_experiment(file).experiments
+    assert [e.name for e in loaded] == ["untuned", "quantiles", "hidden"]
+    assert "nothing was chosen for the rung 'ppo'" in capsys.readouterr().err
+
+
+def test_the_same_is_tuned_of_each_rung(monkeypatch, tmp_path):
+    """Nuisance settings and nothing else, in one range for all."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    made = load_module(str(ROOT / "experiments/tune_ladder.py"))
+    nuisance, tuning = made.NUISANCE, made.tuning
+    ranges = {}
+    for space in tuning.spaces.values():
+        assert not space.choices
+        assert {"learning_rate", "discount"} <= set(space.ranges) <= set(nuisance)
+        for field, one in space.ranges.items():
+            assert ranges.setdefault(field, one) == one
+    assert set(ranges) == set(nuisance)
+    results = load_experiment(str(ROOT / "experiments/ladder.py")).experiments
+    seeds = {*tuning.seed_numbers, *tuning.final_seed_numbers}
+    assert not seeds & set(range(max(e.seeds for e in results)))

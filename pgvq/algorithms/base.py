@@ -90,8 +90,10 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
     num_envs: int = static(64, "environments side by side, N")
     rollout_length: int = static(32, "agent steps per environment and iteration, T")
-    discount: float = leaf(0.99, "gamma, per agent step")
-    learning_rate: float = leaf(1e-3, "at the beginning")
+    discount: float = leaf(
+        0.99, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    )
+    learning_rate: float = leaf(1e-3, "at the beginning", search=(1e-4, 1e-2, "log"))
     final_learning_rate: float = leaf(
         0.0, "fraction of it that is left at the end of its schedule; linear between"
     )

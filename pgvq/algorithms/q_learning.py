@@ -24,12 +24,22 @@ class QLearning(RolloutAlgorithm, kw_only=True):
     family: ClassVar[str] = "Q-learning"
 
     torso: nn.Module = static(Torso(), "network below the action values")
-    discount: float = leaf(0.995, "gamma, per agent step")
-    max_grad_norm: float = leaf(10.0, "bound on the gradient's global norm")
+    discount: float = leaf(
+        0.995, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    )
+    max_grad_norm: float = leaf(
+        10.0, "bound on the gradient's global norm", search=(0.5, 100.0, "log")
+    )
     epsilon_start: float = leaf(1.0, "share of uniform actions at the beginning")
-    epsilon_end: float = leaf(0.01, "share of uniform actions after the exploration")
+    epsilon_end: float = leaf(
+        0.01,
+        "share of uniform actions after the exploration",
+        search=(2e-3, 0.1, "log"),
+    )
     exploration_fraction: float = leaf(
-        0.4, "part of the budget over which epsilon falls, linearly in agent steps"
+        0.4,
+        "part of the budget over which epsilon falls, linearly in agent steps",
+        search=(0.05, 0.8),
     )
     exploration_steps: float = leaf(
         0.0, "agent steps over which it falls, whatever the budget; 0: that part of it"

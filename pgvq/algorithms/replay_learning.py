@@ -61,7 +61,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
     num_envs: int = static(16, "environments side by side, N")
     rollout_length: int = static(8, "agent steps per environment and iteration, T")
-    replay_ratio: float = static(1 / 8, "updates per agent step")
+    replay_ratio: float = static(
+        1 / 8, "updates per agent step", search=(1 / 16, 1 / 8, 1 / 4)
+    )
     batch_size: int = static(64, "transitions per update, B")
     capacity: int = static(100_000, "transitions that the replay holds")
     warmup_steps: int = static(5_000, "uniform agent steps before learning; rounded up")

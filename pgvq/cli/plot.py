@@ -11,6 +11,7 @@ from pgvq import plotting
 from pgvq.budgets import series_in
 from pgvq.cli.loading import load_study
 from pgvq.cli.studying import plot_study
+from pgvq.cli.tune import plot_tuning
 from pgvq.cli.usage import EXAMPLES
 from pgvq.combining import combine
 from pgvq.locations import as_path
@@ -18,6 +19,7 @@ from pgvq.plain_text import say
 from pgvq.plotting_options import label_in, names_in, own_names
 from pgvq.results import Results
 from pgvq.summary_table import print_summary
+from pgvq.tuning.folder import is_tuning
 from pgvq.types import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def draw(asked: "Plot", console: Console) -> int:
     studies = [place for place in places if place.endswith(".py")]
     if studies:
         return _draw_study(asked, studies[0], console)
+    if len(places) == 1 and is_tuning(Path(places[0])):
+        return plot_tuning(places[0], console)
     if len(places) == 1 and (written := _draw_series(asked, Path(places[0]))):
         for path in written:
             say(console, str(path), wrap=False)

@@ -17,6 +17,7 @@ EXAMPLES = {
     "new": "pgvq new my_algorithm.py",
     "doctor": "pgvq doctor my_algorithm.py:MyAlgorithm",
     "watch": "pgvq watch results/pong",
+    "tune": "pgvq tune experiments/tune_pong.py",
 }
 
 
