@@ -93,6 +93,24 @@ def series_in(folder: Path) -> list[Path]:
     return in_order({part: read_description(part) for part in parts})
 
 
+def ladders_in(folder: Path) -> list[Path]:
+    """The results folders in a folder that are of one ladder, if there are several.
+
+    Others beside them do not count. What is untuned stands first.
+    """
+    if not folder.is_dir() or stands(folder / "experiment.json"):
+        return []
+    groups: dict[str, list[Path]] = {}
+    for part in sorted(p for p in folder.iterdir() if stands(p / "experiment.json")):
+        steps = (read_description(part).get("ladder") or {}).get("steps")
+        if steps:
+            ways = [(step["rung"], step["parent"]) for step in steps]
+            groups.setdefault(str(ways), []).append(part)
+    largest = max(groups.values(), key=len, default=[])
+    tuned = {p: bool(read_description(p)["ladder"].get("tuned")) for p in largest}
+    return sorted(largest, key=lambda p: tuned[p]) if len(largest) > 1 else []
+
+
 def in_order(descriptions: Mapping[Any, Mapping[str, Any]]) -> list[Any]:
     """The keys of a series' descriptions by budget; none where they are no series."""
     budget = {key: d["budget_agent_steps"] for key, d in descriptions.items()}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from pgvq.budgets import series_in
+from pgvq.budgets import ladders_in, series_in
 from pgvq.combining import combine
 from pgvq.curves import modes
 from pgvq.files import atomic, stands
@@ -26,7 +26,7 @@ from pgvq.plotting_curves import (
     learning_curves,
     metric_figures,
 )
-from pgvq.plotting_ladder import ladder_figures
+from pgvq.plotting_ladder import ladder_figures, ladders_figure
 from pgvq.plotting_options import Options, shown_modes, shown_variants
 from pgvq.plotting_scores import draw_final_scores, final_scores
 from pgvq.plotting_sweep import draw_heat_map, draw_marginal, sweep_figures
@@ -46,6 +46,7 @@ __all__ = [
     "draw_metric",
     "final_scores",
     "ladder_figures",
+    "ladders_figure",
     "learning_curves",
     "metric_figures",
     "plot",
@@ -112,17 +113,21 @@ def plot(
 
 
 def plot_series(folder: Path, out: Path | None = None, **options: Any) -> list[Path]:
-    """Draws the budget curve of the results folders in `folder`; returns the files.
+    """Draws what the results folders in `folder` show together; returns the files.
 
-    None where they are not a series (`pgvq.budgets`). They go into `out`, by default
-    into the folder itself. Of the options it has `mode` and `format`. Raises
-    `InputError` where the results cannot be read, and for a wrong option.
+    That is the budget curve of a series of budgets, or the changes of a ladder that was
+    measured several times; none where they are neither (`pgvq.budgets`). The files go
+    into `out`, by default into the folder itself. Of the options it has `mode` and
+    `format`. Raises `InputError` where the results cannot be read, and for a wrong
+    option.
     """
-    parts = series_in(folder)
-    if not parts:
-        return []
-    results = [load(part) for part in parts]
-    return budget_curve(results, out or folder, Options.of(options))
+    chosen = Options.of(options)
+    if parts := series_in(folder):
+        return budget_curve([load(part) for part in parts], out or folder, chosen)
+    if parts := ladders_in(folder):
+        ladders = {part.name: load(part) for part in parts}
+        return ladders_figure(ladders, out or folder, chosen)
+    return []
 
 
 def _place(results: Results, folder: str | os.PathLike[str] | None) -> Path:

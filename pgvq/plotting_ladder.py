@@ -1,6 +1,7 @@
 """A ladder: every rung, what it changes, its score, and what the change did."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from pgvq.analysis.rungs import (
     EQUAL,
     HIGHER,
     LOWER,
+    agreement,
     conclusion,
     final_runs,
     has_ladder,
     rung_table,
+    ways_of,
 )
 from pgvq.files import atomic
 from pgvq.locations import as_path
@@ -28,6 +31,7 @@ from pgvq.results import Results
 from pgvq.score_meaning import score_in
 from pgvq.statistics import interval_in_words
 from pgvq.summary_table import played
+from pgvq.types import InputError
 
 # The figure's parts in inches.
 _WORDS, _SCORES, _DIFFERENCES, _VERDICTS = 4.7, 2.7, 2.7, 1.75
@@ -96,6 +100,80 @@ def _figure(results: Results, table: pd.DataFrame, mode: str, question: str) -> 
     draw_scores(panel(_LEFT + _WORDS, _SCORES), results, table, mode)
     start = _LEFT + _WORDS + _SCORES + _GAP
     draw_differences(panel(start, _DIFFERENCES), table)
+    return figure
+
+
+def ladders_figure(
+    parts: Mapping[str, Results],
+    folder: str | os.PathLike[str],
+    options: Options | None = None,
+) -> list[Path]:
+    """Draws what each change does in several results of one ladder, side by side.
+
+    Writes ladders.png and ladders.csv into `folder`, of the mode "explore"
+    ladders_explore; returns their paths.
+
+    Args:
+        parts: results by what they are called, such as "untuned" and "tuned".
+        folder: where the files go.
+        options: `mode`, `format` and `title` count.
+
+    Raises:
+        InputError: they are not of one ladder.
+    """
+    options = options or Options()
+    if len({tuple(ways_of(part)) for part in parts.values()}) != 1:
+        raise InputError(
+            f"{', '.join(parts)} are not results of one ladder; give those that have "
+            "the same rungs and parents"
+        )
+    written = []
+    for mode in shown_modes(next(iter(parts.values())), options):
+        tables = {name: rung_table(part, mode) for name, part in parts.items()}
+        end = "" if mode == "greedy" else f"_{mode}"
+        stem = as_path(folder, "folder") / f"ladders{end}"
+        question = options.title or f"What does each change do, {' and '.join(parts)}?"
+        with matplotlib.rc_context(style.RC):
+            figure = _side_by_side(tables, mode, question)
+            written += style.save(figure, stem, options.format)
+        joined = pd.concat([table.assign(of=name) for name, table in tables.items()])
+        path = stem.with_suffix(".csv")
+        with atomic(path) as file:
+            text = joined.round(4).to_csv(index=False, lineterminator="\n")
+            file.write(text.encode())
+        written.append(path)
+    return written
+
+
+def _side_by_side(
+    tables: Mapping[str, pd.DataFrame], mode: str, question: str
+) -> Figure:
+    """Words, and a panel of differences for each table."""
+    table = next(iter(tables.values()))
+    panel = _DIFFERENCES + _VERDICTS
+    width = _LEFT + _WORDS + len(tables) * panel
+    said = [f"{name}: {conclusion(part)}" for name, part in tables.items()]
+    paragraphs = [*said, "\N{NO-BREAK SPACE}", _MARKS]
+    caption = [line for p in paragraphs for line in style.caption_lines(width, p)]
+    what = f"Final scores, {played(mode)}. {agreement(tables)}"
+    bottom, rows = _AXIS + style.caption_height(caption), _ROW * len(table)
+    height = _TOP + style.headings_height(width, question, what) + rows + bottom
+    figure = Figure(figsize=(width, height))
+    style.headings(figure, question, what)
+    style.write_caption(figure, caption)
+    sizes = (_WORDS / width, rows / height)
+    words = figure.add_axes((_LEFT / width, bottom / height, *sizes))
+    draw_words(words, table)
+    drawn = []
+    for number, (name, part) in enumerate(tables.items()):
+        start = (_LEFT + _WORDS + number * panel) / width
+        place = (start, bottom / height, _DIFFERENCES / width, rows / height)
+        axes = draw_differences(figure.add_axes(place), part)
+        axes.set_title(for_figure(f"{name}: difference"), loc="left", size=9.5, pad=16)
+        drawn.append(axes)
+    reach = max(axes.get_xlim()[1] for axes in drawn)
+    for axes in drawn:
+        axes.set_xlim(-reach, reach)
     return figure
 
 
@@ -217,6 +295,15 @@ def _colors(results: Results) -> str:
     families = dict.fromkeys(v["family"] for v in results.description["variants"])
     said = [f"{names[_FAMILIES.get(f, _OTHER)]} is {f}" for f in families]
     return f"Of colours {', '.join(said)}."
+
+
+_MARKS = (
+    "A rung differs from its parent in the change below its name. Dot and bar: "
+    "difference of the two interquartile means of final scores and its "
+    "95\N{NO-BREAK SPACE}% interval. What is said is adjusted for all changes of a "
+    "column; hollow where no difference is shown, which does not mean that there is "
+    "none."
+)
 
 
 def _caption(results: Results, table: pd.DataFrame) -> str:

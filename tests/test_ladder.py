@@ -10,11 +10,13 @@ from synthetic_results import evaluations, training
 
 import pgvq.tuning
 from pgvq import DQN, PPO, ActorCritic, Experiment, InputError, Ladder, Rung
+from pgvq import results as store
 from pgvq.algorithms.q_learning import QLearning
-from pgvq.analysis.rungs import conclusion, rung_table
+from pgvq.analysis.rungs import agreement, conclusion, rung_table
+from pgvq.budgets import ladders_in
 from pgvq.cli.loading import load_experiment, load_module
 from pgvq.files import plain
-from pgvq.plotting import ladder_figures, plot
+from pgvq.plotting import ladder_figures, ladders_figure, plot
 from pgvq.results import assemble, read_description
 from pgvq.results_format import checked_description
 from pgvq.runner import Run
@@ -189,6 +191,13 @@ def made_up(levels, runs=20, noise=1.0):
     return assemble(plain(experiment().describe()), tables)
 
 
+def made_up_of(names):
+    """Results of some rungs alone."""
+    part = Ladder(rungs={name: RUNGS[name] for name in names})
+    made = experiment().replace(algorithms=part, ladder=None)
+    return assemble(plain(made.describe()), {})
+
+
 LEVELS = {"first": 0.0, "lambda": 5.0, "short": 0.0, "both": -4.0, "ppo": -4.0}
 
 
@@ -249,6 +258,36 @@ def test_the_figure_is_drawn_from_the_folder_alone(tmp_path):
     # A ladder without any finished run is drawn as well.
     unfinished = dict.fromkeys(LEVELS, np.nan) | {"first": 0.0}
     assert ladder_figures(made_up(unfinished), tmp_path)
+
+
+def test_a_ladder_that_was_measured_twice_is_drawn_side_by_side(tmp_path):
+    """What is said of both is what both show."""
+    other = LEVELS | {"lambda": 0.0}
+    parts = {"untuned": made_up(LEVELS), "tuned": made_up(other)}
+    written = {path.name for path in ladders_figure(parts, tmp_path)}
+    assert {"ladders.png", "ladders.csv", "ladders_explore.png"} <= written
+    rows = (tmp_path / "ladders.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 * 6
+    said = agreement({name: rung_table(part) for name, part in parts.items()})
+    assert said == (
+        "In untuned and tuned alike the final score is lowered by both (from short), "
+        "both (from lambda)."
+    )
+    alone = {"a": parts["tuned"], "b": made_up_of(["first", "lambda"])}
+    with pytest.raises(InputError, match="are not results of one ladder"):
+        ladders_figure(alone, tmp_path)
+
+
+def test_folders_of_one_ladder_are_found(tmp_path):
+    """Other results beside them do not matter; what is tuned comes second."""
+    rates = {name: {"learning_rate": 1e-3 * (i + 1)} for i, name in enumerate(RUNGS)}
+    tuned = experiment().replace(algorithms=ladder().tuned(rates), name="b")
+    store.create(tmp_path / "a_tuned", tuned.describe())
+    assert ladders_in(tmp_path) == []
+    store.create(tmp_path / "untuned", experiment().describe())
+    other = Experiment(name="other", algorithms=[DQN()], steps=1e5)
+    store.create(tmp_path / "other", other.describe())
+    assert [part.name for part in ladders_in(tmp_path)] == ["untuned", "a_tuned"]
 
 
 @pytest.mark.parametrize(

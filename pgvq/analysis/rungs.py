@@ -48,6 +48,12 @@ def has_ladder(results: Results) -> bool:
     return bool(results.description.get("ladder"))
 
 
+def ways_of(results: Results) -> list[tuple[str, str]]:
+    """Rung and parent of every step of a ladder; none where it is not one."""
+    described = results.description.get("ladder") or {}
+    return [_way(step) for step in described.get("steps", [])]
+
+
 def final_runs(results: Results, mode: str) -> dict[str, NDArray[np.float64]]:
     """The final score of each finished run, `[S]`, by variant."""
     found = {}
@@ -168,6 +174,28 @@ def conclusion(table: pd.DataFrame) -> str:
             row = part.loc[part["difference"].abs().idxmax()]
             said += f" {words}: {_change(row)}."
     return said
+
+
+def agreement(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Which changes do the same in every table of one ladder, in a sentence or two."""
+    ways = [table.set_index(["rung", "parent"])["verdict"] for table in tables.values()]
+    same = {
+        verdict: [
+            f"{rung} (from {parent})"
+            for rung, parent in ways[0].index
+            if parent and all(way.get((rung, parent)) == verdict for way in ways)
+        ]
+        for verdict in (HIGHER, LOWER)
+    }
+    names = " and ".join(tables)
+    if not any(same.values()):
+        return f"No change is shown to do the same in {names}."
+    parts = [
+        f"{word} by {', '.join(same[verdict])}"
+        for verdict, word in ((HIGHER, "raised"), (LOWER, "lowered"))
+        if same[verdict]
+    ]
+    return f"In {names} alike the final score is {' and '.join(parts)}."
 
 
 def _change(row: Any) -> str:

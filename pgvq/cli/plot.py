@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pgvq import plotting
-from pgvq.budgets import series_in
+from pgvq.budgets import ladders_in, series_in
 from pgvq.cli.loading import load_study
 from pgvq.cli.studying import plot_study
 from pgvq.cli.tune import plot_tuning
@@ -61,20 +61,20 @@ def draw(asked: "Plot", console: Console) -> int:
 
 
 def _draw_series(asked: "Plot", folder: Path) -> list[Path]:
-    """Draws the budget curve of the results folders in a folder, if they are one.
+    """Draws what the results folders in a folder show together, if they do.
 
     Raises:
         InputError: an option is given that this figure does not have.
     """
-    parts = series_in(folder)
+    parts = series_in(folder) or ladders_in(folder)
     able = ("folders", "out", "mode", "format")
     given = [f.name for f in dataclasses.fields(asked) if f.name not in able]
     default = {f.name: f.default for f in dataclasses.fields(asked)}
     given = [name for name in given if getattr(asked, name) != default[name]]
     if parts and given:
         raise InputError(
-            f"--{given[0].replace('_', '-')} is not an option of the budget curve, "
-            f"which {folder} holds; leave it out, or draw {parts[0]} alone"
+            f"--{given[0].replace('_', '-')} is not an option of the figure of all "
+            f"results in {folder}; leave it out, or draw {parts[0]} alone"
         )
     out = folder if asked.out is None else as_path(asked.out, "--out")
     formats = [part.strip() for part in asked.format.split(",")]
