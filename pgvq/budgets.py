@@ -76,8 +76,8 @@ def budgets(steps: Sequence[float], algorithms: Any, **fields: Any) -> list[Expe
 
 def budget_name(steps: float) -> str:
     """A number of agent steps as a folder is called: 0.25M, 8M, 20k, 500."""
-    for unit, letter in ((1e6, "M"), (1e3, "k")):
-        if steps >= unit / 10:
+    for unit, letter, least in ((1e6, "M", 1e5), (1e3, "k", 1e3)):
+        if steps >= least:
             return f"{steps / unit:.6g}{letter}"
     return f"{steps:.6g}"
 

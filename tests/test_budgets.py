@@ -39,7 +39,7 @@ def test_every_budget_has_an_experiment_with_its_own_schedules():
 
 @pytest.mark.parametrize(
     ("steps", "name"),
-    [(2.5e5, "0.25M"), (8e6, "8M"), (1e5, "0.1M"), (2e4, "20k"), (50, "50")],
+    [(2.5e5, "0.25M"), (8e6, "8M"), (1e5, "0.1M"), (2e4, "20k"), (500, "500")],
 )
 def test_budgets_are_named_as_people_say_them(steps, name):
     assert budget_name(steps) == name

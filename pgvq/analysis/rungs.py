@@ -178,11 +178,14 @@ def conclusion(table: pd.DataFrame) -> str:
 
 def agreement(tables: Mapping[str, pd.DataFrame]) -> str:
     """Which changes do the same in every table of one ladder, in a sentence or two."""
-    ways = [table.set_index(["rung", "parent"])["verdict"] for table in tables.values()]
+    ways: list[dict[tuple[str, str], str]] = [
+        dict(zip(zip(t["rung"], t["parent"], strict=True), t["verdict"], strict=True))
+        for t in tables.values()
+    ]
     same = {
         verdict: [
             f"{rung} (from {parent})"
-            for rung, parent in ways[0].index
+            for rung, parent in ways[0]
             if parent and all(way.get((rung, parent)) == verdict for way in ways)
         ]
         for verdict in (HIGHER, LOWER)
