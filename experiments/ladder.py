@@ -28,9 +28,9 @@ from pgvq import (
 from pgvq.tuning import chosen
 
 # Settings that say nothing about how a method learns. Untuned, all rungs have these,
-# which are the defaults of most learners here; tuned, each has its own. No rate
-# of learning suits all: of 2e-3, 5e-3 and 1e-2 (three seeds each) REINFORCE learns faster with the
-# larger ones, and PQN without layer normalisation best with the smallest.
+# which are the defaults of most learners here; tuned, each has its own. There is no
+# learning rate that suits all: of 2e-3, 5e-3 and 1e-2 (three seeds each) REINFORCE
+# learns faster with the larger ones, PQN without layer normalisation best with 2e-3.
 NUISANCE = ("learning_rate", "discount", "entropy_coef", "exploration_fraction")
 SAME: dict[str, Any] = {
     "num_envs": 32,
