@@ -24,6 +24,7 @@ from pgvq.algorithms import (
 from pgvq.combining import combine
 from pgvq.envs import Pong, SmoothPong, make
 from pgvq.experiment import Experiment
+from pgvq.ladder import Ladder, Rung
 from pgvq.merging import merge
 from pgvq.results import Results, load
 from pgvq.runner import run, train
@@ -42,9 +43,11 @@ __all__ = [
     "AnalyticPolicyGradient",
     "Experiment",
     "InputError",
+    "Ladder",
     "Pong",
     "Results",
     "RolloutAlgorithm",
+    "Rung",
     "SmoothPong",
     "Tabular",
     "combine",

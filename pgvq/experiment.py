@@ -23,6 +23,7 @@ from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
 from pgvq.bounds import MAX_STEPS
 from pgvq.envs.contract import check_environment
 from pgvq.identity import Describer, Description, digest
+from pgvq.ladder import Ladder
 from pgvq.lane import MODES, Lane
 from pgvq.naming import algorithm_name
 from pgvq.paths import in_short
@@ -49,8 +50,11 @@ class Experiment:
     """
 
     name: str
-    # By name, or a list of algorithms and of what `sweep` returns; names are then made.
-    algorithms: Mapping[str, Algorithm] | Sequence[Algorithm | Mapping[str, Algorithm]]
+    # By name; or a list of algorithms and of what `sweep` returns, whose names are then
+    # made; or a `Ladder`.
+    algorithms: (
+        Mapping[str, Algorithm] | Sequence[Algorithm | Mapping[str, Algorithm]] | Ladder
+    )
     steps: float  # budget of each run, agent steps; met up to one iteration, upwards
     # Runs per algorithm: 5 (seeds 0 to 4), range(100, 110) or [3, 7, 11]. No part of
     # what an experiment is: a folder may get others later.
@@ -61,6 +65,7 @@ class Experiment:
     # the environment says, in Pong 108,000 frames, and else 27,000.
     max_game_steps: int | None = None
     title: str = ""
+    ladder: Ladder | None = None  # set where `algorithms` is one
 
     def __post_init__(self) -> None:
         if fault := folder_name_problem(self.name):
@@ -73,10 +78,13 @@ class Experiment:
                 continue
             number = bounds.whole_number(field, getattr(self, field))
             object.__setattr__(self, field, number)
-        object.__setattr__(self, "algorithms", named(self.algorithms))
+        self._set_algorithms()
         object.__setattr__(self, "steps", _checked_steps(self.steps))
         bounds.check_tables(
-            len(self.seed_numbers), self.evaluations, self.games, len(self.algorithms)
+            len(self.seed_numbers),
+            self.evaluations,
+            self.games,
+            len(cast(Any, self.algorithms)),
         )
         for name, algorithm in cast(Any, self.algorithms).items():
             check_algorithm(name, algorithm)
@@ -89,6 +97,21 @@ class Experiment:
                     "num_envs, rollout_length or warmup_steps smaller"
                 )
         self.identity()  # what cannot be described is an error here and now
+
+    def _set_algorithms(self) -> None:
+        """Names the algorithms; those of a ladder must still be one after a change."""
+        given, ladder = self.algorithms, self.ladder
+        if isinstance(given, Ladder):
+            given, ladder = given.algorithms, given
+        elif ladder is not None and not isinstance(ladder, Ladder):
+            raise InputError(
+                f"ladder={in_short(ladder)} must be a Ladder; give it as algorithms=..."
+            )
+        algorithms = named(given)
+        if ladder is not None:
+            ladder = ladder.with_algorithms(algorithms)
+        object.__setattr__(self, "algorithms", algorithms)
+        object.__setattr__(self, "ladder", ladder)
 
     @cached_property
     def variants(self) -> dict[str, Algorithm]:
@@ -187,6 +210,8 @@ class Experiment:
         }
         if self.steps != int(self.steps):
             made["evaluation"]["budget"] = float(self.steps)
+        if self.ladder is not None:
+            made["ladder"] = self.ladder.describe()
         return made | {"digest": configuration_digest(made)}
 
 

@@ -39,21 +39,33 @@ def check_programs(
     """
     for lanes in batches:
         name, algorithm, _ = lanes[0]
-        most = game_steps(algorithm)
-        which = (keys[name], games, most)
-        try:
-            if which not in _sizes:
-                _sizes[which] = bytes_of_lane(algorithm, games, most)
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from error
-        except Exception as error:  # whatever an algorithm or an environment raises
-            raise InputError(
-                f"{name} cannot be built{_place(error)} ({type(error).__name__}: "
-                f"{one_line(error)}); correct it, or give other settings"
-            ) from error
-        memory = _memory()
-        if memory is not None and _sizes[which] * len(lanes) > memory:
-            _refuse(lanes, _sizes[which], memory, games)
+        size = checked_bytes(lanes[0], keys[name], games, game_steps(algorithm))
+        memory = usable_memory()
+        if memory is not None and size * len(lanes) > memory:
+            _refuse(lanes, size, memory, games)
+
+
+def checked_bytes(lane: Lane, key: str, games: int, max_game_steps: int) -> int:
+    """What one lane needs at least, in bytes; `InputError` if it cannot be built.
+
+    Args:
+        lane: whose programs are traced, unless that was done for its `key` before.
+        key: of its program.
+        games: complete games per evaluation and mode.
+        max_game_steps: agent steps after which such a game counts as truncated.
+    """
+    which = (key, games, max_game_steps)
+    try:
+        if which not in _sizes:
+            _sizes[which] = bytes_of_lane(lane.algorithm, games, max_game_steps)
+    except InputError as error:
+        raise InputError(f"{lane.variant}: {error}") from error
+    except Exception as error:  # whatever an algorithm or an environment raises
+        raise InputError(
+            f"{lane.variant} cannot be built{_place(error)} ({type(error).__name__}: "
+            f"{one_line(error)}); correct it, or give other settings"
+        ) from error
+    return _sizes[which]
 
 
 def bytes_of_lane(algorithm: Any, games: int, max_game_steps: int) -> int:
@@ -97,7 +109,7 @@ def _bytes(array: Any) -> int:
     return size * getattr(array.dtype, "itemsize", 4)
 
 
-def _memory() -> int | None:
+def usable_memory() -> int | None:
     """Bytes that training may use: of the accelerators, or of the machine."""
     devices = jax.local_devices()
     if devices[0].platform == "cpu":

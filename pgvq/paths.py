@@ -116,6 +116,20 @@ def changed(thing: Any, changes: Changes) -> Any:
     return dataclasses.replace(thing, **values)
 
 
+def with_settings(algorithm: Any, settings: Mapping[str, Any]) -> Any:
+    """An algorithm with fields of other values, by path: `{"torso.features": (32,)}`.
+
+    Raises:
+        InputError: there is no such field, one is set twice, or a value is wrong.
+    """
+    changes = Changes()
+    for field, value in settings.items():
+        path = str(field).split(".")
+        thing = holder(algorithm, path)
+        note(changes, path, fitting(thing, path[-1], plain_number(value)))
+    return changed(algorithm, changes) if changes else algorithm
+
+
 def fitting(thing: Any, name: str, value: Any) -> Any:
     """A value as the field has it: its own float, int or tuple, where it means one."""
     held = getattr(thing, name)

@@ -14,16 +14,19 @@ from typing import Any
 
 import pandas as pd
 
+from pgvq.budgets import ladders_in, series_in
 from pgvq.combining import combine
 from pgvq.curves import check_metric, modes
 from pgvq.files import atomic, stands
 from pgvq.locations import as_path
+from pgvq.plotting_budgets import budget_curve, draw_budgets
 from pgvq.plotting_curves import (
     draw_learning_curves,
     draw_metric,
     learning_curves,
     metric_figures,
 )
+from pgvq.plotting_ladder import ladder_figures, ladders_figure
 from pgvq.plotting_options import Options, chosen_results, shown_modes
 from pgvq.plotting_reached import draw_reached, reached
 from pgvq.plotting_scores import draw_final_scores, final_scores
@@ -35,6 +38,8 @@ from pgvq.types import InputError
 __all__ = [
     "FIGURES",
     "Options",
+    "budget_curve",
+    "draw_budgets",
     "draw_final_scores",
     "draw_heat_map",
     "draw_learning_curves",
@@ -42,9 +47,12 @@ __all__ = [
     "draw_metric",
     "draw_reached",
     "final_scores",
+    "ladder_figures",
+    "ladders_figure",
     "learning_curves",
     "metric_figures",
     "plot",
+    "plot_series",
     "reached",
     "sweep_figures",
 ]
@@ -68,6 +76,7 @@ FIGURES: tuple[Callable[[Results, Path, Options], list[Path]], ...] = (
     reached,
     sweep_figures,
     metric_figures,
+    ladder_figures,
 )
 
 Given = Results | str | os.PathLike[str]
@@ -106,6 +115,24 @@ def plot(
     with atomic(path) as file:
         file.write(table.round(4).to_csv(index=False, lineterminator="\n").encode())
     return [*written, path]
+
+
+def plot_series(folder: Path, out: Path | None = None, **options: Any) -> list[Path]:
+    """Draws what the results folders in `folder` show together; returns the files.
+
+    That is the budget curve of a series of budgets, or the changes of a ladder that was
+    measured several times; none where they are neither (`pgvq.budgets`). The files go
+    into `out`, by default into the folder itself. Of the options it has `mode` and
+    `format`. Raises `InputError` where the results cannot be read, and for a wrong
+    option.
+    """
+    chosen = Options.of(options)
+    if parts := series_in(folder):
+        return budget_curve([load(part) for part in parts], out or folder, chosen)
+    if parts := ladders_in(folder):
+        ladders = {part.name: load(part) for part in parts}
+        return ladders_figure(ladders, out or folder, chosen)
+    return []
 
 
 def _place(results: Results, folder: str | os.PathLike[str] | None) -> Path:

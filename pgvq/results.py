@@ -18,6 +18,12 @@ as `pgvq.identity` describes it, `object`, `fields` and the digest of its own `c
 that there are several. Seeds are not part of it:
 they are what the tables hold. Numbers that JSON lacks are null (NaN) and "inf".
 
+`ladder`, where the variants are rungs of one (`pgvq.ladder`), has `steps`, each with
+`rung`, `parent`, what changes in `words` and as `fields` (before and after); for a
+change of class the fields of one class alone, `brings` and `drops`, and those that mean
+something else in each, `apart`. `tuned` names the fields that each rung has a value of
+its own for. It says how runs are compared, not what was run, and follows the program.
+
 `sources` holds a digest of each module of the user's own that the variants depend on:
 those that define a class or a function in them, and all own modules that these import
 (comments, docstrings and layout do not count). Of the experiment's own file only the

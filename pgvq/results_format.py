@@ -66,6 +66,27 @@ _SCORE = record(
     optional=dict.fromkeys(("random", "parity", "perfect"), maybe(number(-1e15, 1e15))),
 )
 _ENVIRONMENT = record({"name": text(200)}, optional={"repr": text(100_000)})
+_VALUES = mapped(listed(text(1_000), most=2, least=2), most=1_000)
+_NAMED = mapped(text(1_000), most=10_000)
+# What `pgvq.ladder.Ladder.describe` makes.
+_LADDER = record(
+    {
+        "steps": listed(
+            record(
+                {"rung": text(1_000), "parent": text(1_000), "words": text(1_000)},
+                optional={
+                    "fields": _VALUES,
+                    "apart": _VALUES,
+                    "brings": _NAMED,
+                    "drops": _NAMED,
+                },
+            ),
+            most=10_000,
+            least=1,
+        )
+    },
+    optional={"tuned": listed(text(1_000), most=1_000)},
+)
 _DESCRIPTION = record(
     {
         "name": text(200, 1),
@@ -96,7 +117,7 @@ _DESCRIPTION = record(
         ),
         "score": _SCORE,
     },
-    optional={"pgvq_version": maybe(text(100))},
+    optional={"pgvq_version": maybe(text(100)), "ladder": maybe(_LADDER)},
 )
 _SECONDS = maybe(number(0, 1e12))
 _SESSIONS = listed(
@@ -238,4 +259,29 @@ def checked_description(description: Mapping[str, Any], where: str) -> dict[str,
     modes = description["evaluation"].get("modes", [])
     if len(set(modes)) < len(modes):
         raise InputError(f"{where}: evaluation.modes names one mode twice; {RESTORE}")
+    if description.get("ladder"):
+        _check_ladder(description["ladder"]["steps"], description["variants"], where)
     return dict(description)
+
+
+def _check_ladder(
+    steps: list[Mapping[str, Any]], variants: list[Mapping[str, Any]], where: str
+) -> None:
+    """Raises `InputError` where rungs are not variants, or parents form a circle."""
+    waiting = {str(variant["name"]): set[str]() for variant in variants}
+    for step in steps:
+        for name in (step["rung"], step["parent"]):
+            if name not in waiting:
+                raise InputError(
+                    f"{where}: ladder names {name[:40]!r}, which is not a variant; "
+                    f"{RESTORE}"
+                )
+        waiting[step["rung"]].add(step["parent"])
+    while waiting:
+        ready = {name for name, parents in waiting.items() if not parents & {*waiting}}
+        if not ready:
+            raise InputError(
+                f"{where}: the parents of {min(waiting)[:40]!r} in ladder form a "
+                f"circle; {RESTORE}"
+            )
+        waiting = {n: parents for n, parents in waiting.items() if n not in ready}

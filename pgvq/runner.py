@@ -30,6 +30,7 @@ from pgvq.debugging import check_precision
 from pgvq.differences import check_untouched, differences, has_digest
 from pgvq.experiment import Experiment
 from pgvq.feasibility import check_programs
+from pgvq.files import plain
 from pgvq.interrupts import interruptible
 from pgvq.lane import Evaluation, Lane
 from pgvq.locations import as_path
@@ -256,7 +257,12 @@ class Run:
                 "--fresh to delete it and start anew, or --out for another folder"
             )
         self.is_complete = has_digest(held)
-        self.description = held if self.is_complete else held | self.description
+        new = self.description
+        self.description = held if self.is_complete else held | new
+        # Parents and changes say how runs are compared, not what was run.
+        if self.is_complete and held.get("ladder") != plain(new.get("ladder")):
+            self.description = held | {"ladder": new.get("ladder")}
+            results.update(folder, self.description)
         for name, tables in self.tables.items():
             for table in tables:
                 tables[table] = results.read_table(folder, name, table, held)

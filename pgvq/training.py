@@ -6,6 +6,7 @@ the devices. Between two chunks of iterations the state comes back to the host, 
 is where progress, evaluation, checkpoints and results happen.
 """
 
+import copy
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pgvq import debugging
@@ -66,13 +68,19 @@ class Lanes:
         rows = list(range(len(self.lanes)))
         rows += [rows[-1]] * (-len(rows) % len(used))
         self._rows = np.array(rows)
-        algorithms = [self.lanes[row].algorithm for row in rows]
-        self._inputs = self._put(
-            (
-                jax.tree.map(lambda *x: jnp.stack(x), *algorithms),
-                jnp.array([self.lanes[row].seed for row in rows], dtype=jnp.uint32),
-            )
-        )
+        self._inputs = self._laid_out()
+
+    def with_lanes(self, lanes: Sequence[Lane]) -> "Lanes":
+        """Other lanes in the same compiled programs.
+
+        Args:
+            lanes: as many, of the same structure.
+        """
+        assert len(lanes) == len(self.lanes), "programs are compiled for L lanes"
+        other = copy.copy(self)
+        other.lanes, other.compile_seconds = list(lanes), 0.0
+        other._inputs = other._laid_out()
+        return other
 
     def compile(self) -> None:
         """Compiles the three programs side by side, unless that is done already."""
@@ -182,6 +190,17 @@ class Lanes:
             ),
             saved,
             self._shapes,
+        )
+
+    def _laid_out(self) -> tuple[Algorithm, Array]:
+        """Algorithms and seeds, leaves [L, ...], over the devices."""
+        lanes = [self.lanes[row] for row in self._rows]
+        algorithms = [lane.algorithm for lane in lanes]
+        return self._put(
+            (
+                jax.tree.map(lambda *x: jnp.stack(x), *algorithms),
+                jnp.array([lane.seed for lane in lanes], dtype=jnp.uint32),
+            )
         )
 
     def _put(self, tree: Any) -> Any:

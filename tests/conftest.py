@@ -13,7 +13,10 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["cli_fixtures"]  # loaded after this file, and so after what it sets
+pytest_plugins = [
+    "cli_fixtures",
+    "fake_tuning",
+]  # loaded after this file, and so after what it sets
 
 os.environ["PGVQ_DEVICES"] = "2"
 os.environ.setdefault("PGVQ_CACHE", "off")  # the tests' own cache is set below

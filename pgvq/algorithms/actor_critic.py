@@ -27,12 +27,18 @@ class ActorCritic(PolicyGradient, kw_only=True):
     actor-critic, between them generalised advantage estimation.
     """
 
-    num_envs: int = static(32, "environments side by side, N")
-    rollout_length: int = static(16, "agent steps per environment and iteration, T")
+    num_envs: int = static(32, "environments side by side, N", search=(16, 32, 64))
+    rollout_length: int = static(
+        16, "agent steps per environment and iteration, T", search=(8, 16, 32)
+    )
     shared_torso: bool = static(False, "policy and critic share a torso")
     normalize: bool = static(True, "advantages get mean 0 and deviation 1")
-    learning_rate: float = leaf(2e-3, "of Adam, at the beginning")
-    lambda_: float = leaf(0.95, "trace of the lambda-return")
+    learning_rate: float = leaf(
+        2e-3, "of Adam, at the beginning", search=(2e-4, 2e-2, "log")
+    )
+    lambda_: float = leaf(
+        0.95, "trace of the lambda-return", search=(0.8, 0.99, "horizon")
+    )
     value_coef: float = leaf(0.5, "weight of the critic's loss")
 
     def __post_init__(self) -> None:

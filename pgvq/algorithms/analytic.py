@@ -70,12 +70,18 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
     env: Environment = static(SmoothPong(), "the environment, differentiable")
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
     num_envs: int = static(32, "environments side by side, N")
-    horizon: int = static(16, "agent steps that are backpropagated through, H")
+    horizon: int = static(
+        16, "agent steps that are backpropagated through, H", search=(8, 16, 32)
+    )
     torso: nn.Module = static(Torso(), "network below the policy's head")
-    discount: float = leaf(0.99, "gamma, per agent step")
-    learning_rate: float = leaf(2e-3, "of Adam")
+    discount: float = leaf(
+        0.99, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    )
+    learning_rate: float = leaf(2e-3, "of Adam", search=(2e-4, 2e-2, "log"))
     noise: float = leaf(
-        0.1, "deviation of what is added to the policy's output while learning"
+        0.1,
+        "deviation of what is added to the policy's output while learning",
+        search=(0.02, 0.5, "log"),
     )
     max_grad_norm: float = leaf(0.5, "bound on the gradient's global norm")
 

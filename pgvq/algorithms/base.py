@@ -24,7 +24,7 @@ from pgvq.algorithms.contract import (
     is_finite,
     learner_of,
 )
-from pgvq.algorithms.fields import Configuration, leaf, static
+from pgvq.algorithms.fields import LARGEST, Configuration, leaf, static
 from pgvq.envs import Pong
 from pgvq.envs.contract import check_environment
 from pgvq.envs.observations import Reading, reading, untouched
@@ -77,7 +77,8 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     Schedules (learning rate, epsilon, ...) are read at the agent steps before the
     iteration's rollout, both to act and to learn: in iteration i = 0, 1, ... at
     `initial_steps + i * steps_per_iteration`. So the last iteration of a budget still
-    learns.
+    learns. A schedule runs over a share of the budget, and so differs between budgets,
+    unless its length is given in agent steps (`learning_rate_steps` and its like).
     """
 
     family: ClassVar[str] = "other"
@@ -89,10 +90,15 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
     num_envs: int = static(64, "environments side by side, N")
     rollout_length: int = static(32, "agent steps per environment and iteration, T")
-    discount: float = leaf(0.99, "gamma, per agent step")
-    learning_rate: float = leaf(1e-3, "at the beginning")
+    discount: float = leaf(
+        0.99, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    )
+    learning_rate: float = leaf(1e-3, "at the beginning", search=(1e-4, 1e-2, "log"))
     final_learning_rate: float = leaf(
-        0.0, "fraction of it that is left at the end of the budget; linear between"
+        0.0, "fraction of it that is left at the end of its schedule; linear between"
+    )
+    learning_rate_steps: float = leaf(
+        0.0, "agent steps over which the learning rate changes; 0: the whole budget"
     )
     budget: float = leaf(
         1e6, "agent steps over which the schedules run; an experiment sets its own"
@@ -112,7 +118,8 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         self.check_range("discount", 0.0, 1.0)
         self.check_range("learning_rate", 0.0, 10.0)
         self.check_range("final_learning_rate", 0.0, 1.0)
-        self.check_range("budget", 1, 2**31 - 1)  # steps are counted in int32
+        self.check_range("learning_rate_steps", 0, LARGEST)
+        self.check_range("budget", 1, LARGEST)  # steps are counted in int32
 
     @abc.abstractmethod
     def init_learner(self, key: Key, obs: Array) -> Any:
@@ -182,8 +189,17 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
             agent_steps,
             self.learning_rate,
             self.learning_rate * self.final_learning_rate,
-            self.budget,
+            self.schedule_length(self.learning_rate_steps),
         )
+
+    def schedule_length(self, given: Any, share: Any = 1.0) -> Array:
+        """Agent steps `[]` over which a schedule runs.
+
+        Args:
+            given: `[]` agent steps, which do not depend on the budget; 0 is none given.
+            share: `[]` of the budget, which counts where no agent steps are given.
+        """
+        return jnp.where(jnp.asarray(given) > 0, given, share * self.budget)
 
     @property
     def num_actions(self) -> int:

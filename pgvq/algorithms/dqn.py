@@ -45,7 +45,9 @@ class QLearner(NamedTuple):
 class DQN(ReplayLearning, QLearning, kw_only=True):
     """Deep Q-network: regression of `Q(s, a)` on rows of the replay."""
 
-    target_period: int = static(250, "updates between moves of the target network")
+    target_period: int = static(
+        250, "updates between moves of the target network", search=(100, 250, 1000)
+    )
     target_rate: float = leaf(
         1.0, "how far it moves: 1 copies, less averages (Polyak, with period 1)"
     )

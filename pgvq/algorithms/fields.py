@@ -31,15 +31,33 @@ COUNTED = "JAX counts in int32"
 WIDEST = 65_536  # of any layer
 WIDE = "two layers of that width have 17 GB of weights between them"
 
+# How the values of a search range are spread: evenly, evenly in their logarithm, or
+# evenly in the logarithm of 1 - value (of the horizon 1 / (1 - value), that is).
+Scale = Literal["linear", "log", "horizon"]
+SCALES: tuple[Scale, ...] = typing.get_args(Scale)
 
-def static(default: Any, doc: str = "") -> Any:
-    """A field that shapes the compiled program: its values train one program each."""
-    return struct.field(pytree_node=False, default=default, metadata={"doc": doc})
+
+def static(default: Any, doc: str = "", search: Sequence[Any] = ()) -> Any:
+    """A field that shapes the compiled program: its values train one program each.
+
+    `search`: the values that `pgvq tune` chooses from; the default is one of them.
+    """
+    metadata = {"doc": doc} | ({"search": search} if search else {})
+    return struct.field(pytree_node=False, default=default, metadata=metadata)
 
 
-def leaf(default: float, doc: str = "") -> Any:
-    """A float field: its values train as lanes of one program, so it is sweepable."""
-    return struct.field(pytree_node=True, default=default, metadata={"doc": doc})
+def leaf(
+    default: float,
+    doc: str = "",
+    search: tuple[float, float] | tuple[float, float, Scale] | None = None,
+) -> Any:
+    """A float field: its values train as lanes of one program, so it is sweepable.
+
+    `search`: the range that `pgvq tune` searches, `(low, high)` or `(low, high, scale)`
+    with a scale of `SCALES`; the default lies in it.
+    """
+    metadata = {"doc": doc} | ({} if search is None else {"search": search})
+    return struct.field(pytree_node=True, default=default, metadata=metadata)
 
 
 class Configuration:

@@ -34,7 +34,9 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
     family: ClassVar[str] = "policy gradient"
 
     torso: nn.Module = static(Torso(), "network below the heads")
-    entropy_coef: float = leaf(0.01, "weight of the entropy bonus")
+    entropy_coef: float = leaf(
+        0.01, "weight of the entropy bonus", search=(1e-4, 0.1, "log")
+    )
     max_grad_norm: float = leaf(0.5, "bound on the gradient's global norm")
     memory_size: int = static(
         0,

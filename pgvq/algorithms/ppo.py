@@ -47,19 +47,29 @@ class Sample(NamedTuple):
 class PPO(PolicyGradient, kw_only=True):
     """Proximal policy optimisation with a clipped surrogate."""
 
-    num_envs: int = static(32, "environments side by side, N")
-    rollout_length: int = static(64, "agent steps per environment and iteration, T")
-    num_epochs: int = static(4, "passes over each rollout")
-    num_minibatches: int = static(8, "of each pass; of environments with a memory")
+    num_envs: int = static(32, "environments side by side, N", search=(16, 32, 64))
+    rollout_length: int = static(
+        64, "agent steps per environment and iteration, T", search=(32, 64, 128)
+    )
+    num_epochs: int = static(4, "passes over each rollout", search=(2, 4, 8))
+    num_minibatches: int = static(
+        8, "of each pass; of environments with a memory", search=(4, 8, 16)
+    )
     shared_torso: bool = static(False, "policy and critic share a torso")
     normalize: Literal["none", "batch", "minibatch"] = static(
         "minibatch",
         "which advantages get mean 0 and deviation 1: none, batch, minibatch",
     )
     clip_value: bool = static(False, "clip the critic's step by `clip` as well")
-    learning_rate: float = leaf(2e-3, "of Adam, at the beginning")
-    clip: float = leaf(0.2, "how far an action's probability may move, relatively")
-    lambda_: float = leaf(0.95, "trace of the lambda-return")
+    learning_rate: float = leaf(
+        2e-3, "of Adam, at the beginning", search=(2e-4, 2e-2, "log")
+    )
+    clip: float = leaf(
+        0.2, "how far an action's probability may move, relatively", search=(0.1, 0.4)
+    )
+    lambda_: float = leaf(
+        0.95, "trace of the lambda-return", search=(0.8, 0.99, "horizon")
+    )
     value_coef: float = leaf(0.5, "weight of the critic's loss")
     target_kl: float = leaf(
         0.02, "nats; the share of updates beyond is the metric `beyond_target_kl`"

@@ -25,15 +25,21 @@ from pgvq.types import Key, Metrics, Params, Transition
 class PQN(QLearning, kw_only=True):
     """Parallelised Q-network: regression on Q(lambda) targets of each rollout."""
 
-    num_envs: int = static(32, "environments side by side, N")
-    rollout_length: int = static(32, "agent steps per environment and iteration, T")
-    num_epochs: int = static(4, "passes over each rollout")
-    num_minibatches: int = static(8, "of each pass")
+    num_envs: int = static(32, "environments side by side, N", search=(16, 32, 64))
+    rollout_length: int = static(
+        32, "agent steps per environment and iteration, T", search=(16, 32, 64)
+    )
+    num_epochs: int = static(4, "passes over each rollout", search=(2, 4, 8))
+    num_minibatches: int = static(8, "of each pass", search=(4, 8, 16))
     torso: nn.Module = static(
         Torso(layer_norm=True), "network below the action values; keep its layer_norm"
     )
-    learning_rate: float = leaf(2e-3, "of Adam, at the beginning")
-    lambda_: float = leaf(0.65, "trace of Q(lambda); 0 is one-step Q-learning")
+    learning_rate: float = leaf(
+        2e-3, "of Adam, at the beginning", search=(2e-4, 2e-2, "log")
+    )
+    lambda_: float = leaf(
+        0.65, "trace of Q(lambda); 0 is one-step Q-learning", search=(0.3, 0.95)
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

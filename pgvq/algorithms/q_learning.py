@@ -13,6 +13,7 @@ from jax import Array
 
 from pgvq import exploration
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
+from pgvq.algorithms.fields import LARGEST
 from pgvq.networks import QNetwork, Torso, with_first_values
 from pgvq.types import Key, Params, PyTree
 
@@ -23,12 +24,25 @@ class QLearning(RolloutAlgorithm, kw_only=True):
     family: ClassVar[str] = "Q-learning"
 
     torso: nn.Module = static(Torso(), "network below the action values")
-    discount: float = leaf(0.995, "gamma, per agent step")
-    max_grad_norm: float = leaf(10.0, "bound on the gradient's global norm")
+    discount: float = leaf(
+        0.995, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    )
+    max_grad_norm: float = leaf(
+        10.0, "bound on the gradient's global norm", search=(0.5, 100.0, "log")
+    )
     epsilon_start: float = leaf(1.0, "share of uniform actions at the beginning")
-    epsilon_end: float = leaf(0.01, "share of uniform actions after the exploration")
+    epsilon_end: float = leaf(
+        0.01,
+        "share of uniform actions after the exploration",
+        search=(2e-3, 0.1, "log"),
+    )
     exploration_fraction: float = leaf(
-        0.4, "part of the budget over which epsilon falls, linearly in agent steps"
+        0.4,
+        "part of the budget over which epsilon falls, linearly in agent steps",
+        search=(0.05, 0.8),
+    )
+    exploration_steps: float = leaf(
+        0.0, "agent steps over which it falls, whatever the budget; 0: that part of it"
     )
     init_scale: float = leaf(
         0.01, "of the last layer's first weights: 1 is usual, 0.01 makes values zero"
@@ -44,6 +58,7 @@ class QLearning(RolloutAlgorithm, kw_only=True):
         self.check_range("initial_value", -1e6, 1e6)
         for field in ("epsilon_start", "epsilon_end", "exploration_fraction"):
             self.check_range(field, 0.0, 1.0)
+        self.check_range("exploration_steps", 0, LARGEST)
 
     @property
     def network(self) -> QNetwork:
@@ -65,7 +80,7 @@ class QLearning(RolloutAlgorithm, kw_only=True):
             agent_steps,
             self.epsilon_start,
             self.epsilon_end,
-            self.exploration_fraction * self.budget,
+            self.schedule_length(self.exploration_steps, self.exploration_fraction),
         )
 
     def explore(self, learner: Any, obs: Array, key: Key) -> tuple[Array, PyTree]:

@@ -97,8 +97,10 @@ class REINFORCE(PolicyGradient, kw_only=True):
     baseline it bootstraps there, as every other algorithm does.
     """
 
-    num_envs: int = static(64, "environments side by side, N")
-    rollout_length: int = static(128, "agent steps per environment and iteration, T")
+    num_envs: int = static(64, "environments side by side, N", search=(32, 64))
+    rollout_length: int = static(
+        128, "agent steps per environment and iteration, T", search=(64, 128, 256)
+    )
     baseline: Literal["none", "running mean", "value network"] = static(
         "running mean",
         "what is subtracted from the returns: " + ", ".join(BASELINES),
@@ -106,8 +108,12 @@ class REINFORCE(PolicyGradient, kw_only=True):
     normalize: bool = static(
         True, "divide advantages by their deviation in the rollouts before"
     )
-    learning_rate: float = leaf(2e-2, "of Adam, at the beginning")
-    discount: float = leaf(0.98, "gamma, per agent step")
+    learning_rate: float = leaf(
+        2e-2, "of Adam, at the beginning", search=(1e-3, 1e-1, "log")
+    )
+    discount: float = leaf(
+        0.98, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    )
     value_coef: float = leaf(0.5, "weight of the value network's loss")
 
     def __post_init__(self) -> None:

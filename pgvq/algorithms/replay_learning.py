@@ -14,6 +14,7 @@ from jax import Array
 
 from pgvq import prioritized, replay
 from pgvq.algorithms.base import RolloutAlgorithm, TrainState, leaf, static
+from pgvq.algorithms.fields import LARGEST
 from pgvq.returns import n_step
 from pgvq.rollout import rollout
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
@@ -60,7 +61,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
     num_envs: int = static(16, "environments side by side, N")
     rollout_length: int = static(8, "agent steps per environment and iteration, T")
-    replay_ratio: float = static(1 / 8, "updates per agent step")
+    replay_ratio: float = static(
+        1 / 8, "updates per agent step", search=(1 / 16, 1 / 8, 1 / 4)
+    )
     batch_size: int = static(64, "transitions per update, B")
     capacity: int = static(100_000, "transitions that the replay holds")
     warmup_steps: int = static(5_000, "uniform agent steps before learning; rounded up")
@@ -71,6 +74,9 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
     priority_exponent: float = leaf(0.6, "prioritized: 0 is uniform, 1 proportional")
     importance_exponent: float = leaf(
         0.4, "prioritized: 1 undoes the bias of the draws, 0 leaves it; rises to 1"
+    )
+    importance_steps: float = leaf(
+        0.0, "prioritized: agent steps over which it rises; 0: the whole budget"
     )
 
     @abc.abstractmethod
@@ -88,6 +94,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         super().__post_init__()
         self.check_range("priority_exponent", 0.0, 1.0)
         self.check_range("importance_exponent", 0.0, 1.0)
+        self.check_range("importance_steps", 0, LARGEST)
         for field in ("batch_size", "warmup_steps", "n_step"):
             self.check_at_least(field, 1)
         self.check_range("replay_ratio", 0.0, 1e6)
@@ -219,7 +226,8 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         index, chance = prioritized.sample(
             experience.priorities, by, (self.batch_size,)
         )
-        left = 1.0 - jnp.clip(agent_steps / self.budget, 0.0, 1.0)
+        length = self.schedule_length(self.importance_steps)
+        left = 1.0 - jnp.clip(agent_steps / length, 0.0, 1.0)
         beta = 1.0 - left * (1.0 - self.importance_exponent)
         weight = prioritized.importance_weights(chance, ring.size, beta)
         return Minibatch(replay.take(ring, index), index, weight)

@@ -42,12 +42,18 @@ class SAC(ReplayLearning, kw_only=True):
 
     torso: nn.Module = static(Torso(), "network below every head")
     max_grad_norm: float = leaf(10.0, "bound on each gradient's global norm")
-    target_rate: float = leaf(0.01, "how far the target critics move in each update")
+    target_rate: float = leaf(
+        0.01,
+        "how far the target critics move in each update",
+        search=(1e-3, 0.1, "log"),
+    )
     temperature: float = leaf(
         0.1, "price of entropy, reward per nat; at first if tuned"
     )
     tune_temperature: bool = static(True, "move it towards `target_entropy`")
-    target_entropy: float = leaf(0.4, "of the policy, as a share of the uniform one's")
+    target_entropy: float = leaf(
+        0.4, "of the policy, as a share of the uniform one's", search=(0.05, 0.9)
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -48,8 +48,12 @@ class Tabular(RolloutAlgorithm, kw_only=True):
     rule: Literal["q_learning", "sarsa", "expected_sarsa"] = static(
         "q_learning", "what follows a step: " + ", ".join(RULES)
     )
-    learning_rate: float = leaf(0.5, "part of an error that an update corrects")
-    epsilon: float = leaf(0.1, "share of uniform actions while learning")
+    learning_rate: float = leaf(
+        0.5, "part of an error that an update corrects", search=(0.02, 1.0, "log")
+    )
+    epsilon: float = leaf(
+        0.1, "share of uniform actions while learning", search=(0.01, 0.5, "log")
+    )
     initial_value: float = leaf(0.0, "of every entry; a high one explores")
     preprocess: bool = static(
         False, "stays off: a table is indexed by what the environment shows"

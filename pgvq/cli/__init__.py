@@ -35,6 +35,7 @@ HELP = """Policy gradients or Q-learning? Both on exact Atari Pong, side by side
     pgvq watch results/pong          a GIF of a trained agent
     pgvq merge A B --out C           seeds of several machines in one folder
     pgvq list                        algorithms and environments
+    pgvq tune experiments/tune_pong.py   search the learners' settings, equal effort
     pgvq new my_algorithm.py         begin an algorithm of your own
     pgvq doctor my_algorithm.py      does it keep what algorithms promise?
     pgvq run --help                  options, with examples; also: pgvq --version
@@ -125,6 +126,29 @@ Examples:
     pgvq doctor dqn
     pgvq doctor my_env.py:MyEnv
     pgvq doctor CartPole-v1
+"""
+
+TUNE = """Search the configurations of several learners, with equal effort for each.
+
+Every learner gets the same number of trials, seeds and agent steps; a ledger has a row
+for every run, and the equality is asserted from it. The file defines a tuning:
+
+    from pgvq import DQN, PPO
+    from pgvq.tuning import Tuning
+
+    tuning = Tuning(name="mine", learners=[PPO(), DQN()], steps=1e6, trials=32)
+
+What is searched is declared on the learners' fields (`pgvq list ppo` shows it), and may
+be changed by Tuning(search=...). The folder is continued, also after Ctrl-C or kill.
+Optuna proposes the trials where it is installed (`pip install 'pgvq[tune]'`); without
+it they are spread evenly.
+
+Examples:
+
+    pgvq tune experiments/tune_pong.py
+    pgvq tune experiments/tune_pong.py --only ppo       (the others later)
+    pgvq tune experiments/tune_pong.py --trials 8 --steps 2e5 --out results/tuning/quick
+    pgvq plot results/tuning/tune_pong                  (figures, and what was chosen)
 """
 
 WATCH = """Let a trained agent play a game of Pong and write it as a GIF.
@@ -265,6 +289,25 @@ class Doctor:
 
 
 @dataclasses.dataclass
+class Tune:
+    """Search the configurations of several learners, with equal effort for each."""
+
+    file: Positional[Annotated[str, arg(metavar="FILE")]]
+    """Python file that defines `tuning`, or a list `tunings`."""
+    out: Annotated[str | None, arg(metavar="FOLDER")] = None
+    """The tuning's folder; by default results/tuning/ and the tuning's name."""
+    trials: Annotated[int | None, arg(metavar="N")] = None
+    """Configurations of each learner."""
+    steps: Annotated[float | None, arg(metavar="STEPS")] = None
+    """Budget of each run in agent steps, such as 1e6."""
+    seeds: Annotated[str | None, arg(metavar="FIRST:END")] = None
+    """Seeds of each trial, such as 1000000:1000003; END is not one of them. One number
+    is how many."""
+    only: Annotated[str | None, arg(metavar="LEARNER")] = None
+    """Only the learner of this name; the others when the command is given again."""
+
+
+@dataclasses.dataclass
 class Watch:
     """Let a trained agent play a game of Pong and write it as a GIF."""
 
@@ -306,13 +349,14 @@ COMMANDS: dict[str, type] = {
     "doctor": Doctor,
     "watch": Watch,
     "merge": Merge,
+    "tune": Tune,
 }
 
 
 def commands(chosen: str | None) -> Any:
     """The type that the options are read into; only `chosen` is described in full."""
     texts = {"run": RUN, "plot": PLOT, "list": LIST, "new": NEW, "doctor": DOCTOR}
-    texts |= {"watch": WATCH, "merge": MERGE}
+    texts |= {"watch": WATCH, "merge": MERGE, "tune": TUNE}
     if chosen == "doctor":
         from pgvq.cli.doctor import check_names
 
@@ -425,9 +469,7 @@ def _parsed(given: list[str]) -> Any:
     return command
 
 
-def perform(
-    command: Run | Plot | List | New | Doctor | Watch | Merge, console: Console
-) -> int:
+def perform(command: Any, console: Console) -> int:
     """Hands a command to the module that does it."""
     if isinstance(command, Run):
         from pgvq.cli.run import run_file
@@ -453,6 +495,10 @@ def perform(
         from pgvq.cli.merging import merge_folders
 
         return merge_folders(command, console)
+    if isinstance(command, Tune):
+        from pgvq.cli.tune import tune_file
+
+        return tune_file(command, console)
     from pgvq.cli.watching import watch
 
     return watch(command, console)

@@ -24,7 +24,8 @@ from pgvq.types import InputError
 PONG = "pong"
 SWEEPS = """
 sweep(DQN(), learning_rate=[1e-3, 3e-4]) in an experiment: one variant for each
-value. Where the table says "lanes" they train in one program, else one each."""
+value. Where the table says "lanes" they train in one program, else one each.
+`pgvq tune` searches the fields that have an entry under "tune"."""
 
 
 def show(name: str | None, console: Console) -> int:
@@ -106,17 +107,31 @@ def show_algorithm(name: str, cls: Any, console: Console) -> None:
     family = getattr(cls, "family", "other")
     say(console, f"{name} - {cls.__name__}, {family}", style="bold")
     say_docstring(cls, console)
-    table = new_table("field", "default", "sweep", "meaning")
+    table = new_table("field", "default", "sweep", "tune", "meaning")
     for field in dataclasses.fields(cls):
         if field.name != "budget":  # the experiment's
             lanes = "lanes" if is_sweepable(field) else "-"
             default = short_value(field.default)
-            table.add_row(
-                *map(
-                    literal, (field.name, default, lanes, field.metadata.get("doc", ""))
-                )
-            )
+            search = field.metadata.get("search", ())
+            tuned = ranged(search) if lanes == "lanes" else listed(search)
+            meaning = field.metadata.get("doc", "")
+            row = (field.name, default, lanes, tuned, meaning)
+            table.add_row(*map(literal, row))
     console.print(table)
+
+
+def ranged(search: Any) -> str:
+    """A search range, `(low, high)` or `(low, high, scale)`, as people write it."""
+    if not isinstance(search, tuple) or not 2 <= len(search) <= 3:
+        return listed(search)
+    low, high, *scale = search
+    return ", ".join([f"{short_value(low)} to {short_value(high)}", *map(str, scale)])
+
+
+def listed(values: Any) -> str:
+    """Values with commas between them."""
+    several = isinstance(values, tuple | list)
+    return ", ".join(map(short_value, values)) if several else short_value(values)
 
 
 def show_pong(console: Console, *, whole: bool) -> None:

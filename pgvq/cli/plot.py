@@ -2,13 +2,16 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from pgvq import plotting
+from pgvq.budgets import ladders_in, series_in
 from pgvq.cli.loading import load_study
 from pgvq.cli.studying import plot_study
+from pgvq.cli.tune import plot_tuning
 from pgvq.cli.usage import EXAMPLES
 from pgvq.combining import combine
 from pgvq.locations import as_path
@@ -24,6 +27,7 @@ from pgvq.plotting_options import (
 )
 from pgvq.results import Results
 from pgvq.summary_table import print_summary
+from pgvq.tuning.folder import is_tuning
 from pgvq.types import InputError
 
 if TYPE_CHECKING:
@@ -42,6 +46,12 @@ def draw(asked: "Plot", console: Console) -> int:
     studies = [place for place in places if place.endswith(".py")]
     if studies:
         return _draw_study(asked, studies[0], console)
+    if len(places) == 1 and is_tuning(Path(places[0])):
+        return plot_tuning(places[0], console)
+    if len(places) == 1 and (written := _draw_series(asked, Path(places[0]))):
+        for path in written:
+            say(console, str(path), wrap=False)
+        return 0
     results = combine(places)
     options = _options(asked, results)
     out = None if asked.out is None else as_path(asked.out, "--out")
@@ -60,6 +70,27 @@ def draw(asked: "Plot", console: Console) -> int:
     for path in written:
         say(console, str(path), wrap=False)
     return 0
+
+
+def _draw_series(asked: "Plot", folder: Path) -> list[Path]:
+    """Draws what the results folders in a folder show together, if they do.
+
+    Raises:
+        InputError: an option is given that this figure does not have.
+    """
+    parts = series_in(folder) or ladders_in(folder)
+    able = ("folders", "out", "mode", "format")
+    given = [f.name for f in dataclasses.fields(asked) if f.name not in able]
+    default = {f.name: f.default for f in dataclasses.fields(asked)}
+    given = [name for name in given if getattr(asked, name) != default[name]]
+    if parts and given:
+        raise InputError(
+            f"--{given[0].replace('_', '-')} is not an option of the figure of all "
+            f"results in {folder}; leave it out, or draw {parts[0]} alone"
+        )
+    out = folder if asked.out is None else as_path(asked.out, "--out")
+    formats = [part.strip() for part in asked.format.split(",")]
+    return plotting.plot_series(folder, out, mode=asked.mode, format=formats)
 
 
 def _draw_study(asked: "Plot", file: str, console: Console) -> int:

@@ -166,6 +166,10 @@ def run_experiment(
             folder = (place or Path("results", Path(file).stem)) / experiment.name
         if status := train(experiment, folder, source, fresh, again, console, most):
             return status
+    if len(experiments) > 1:
+        root = place or Path("results", Path(file).stem)
+        for path in plotting.plot_series(root):
+            say(console, str(path), wrap=False)
     return 0
 
 

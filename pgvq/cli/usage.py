@@ -18,6 +18,7 @@ EXAMPLES = {
     "doctor": "pgvq doctor my_algorithm.py:MyAlgorithm",
     "watch": "pgvq watch results/pong",
     "merge": "pgvq merge results/a results/b --out results/all",
+    "tune": "pgvq tune experiments/tune_pong.py",
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from tiny import tiny
 
 from pgvq.algorithms import ALGORITHMS, RolloutAlgorithm
+from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 
@@ -85,3 +86,81 @@ def constant(algorithm, iteration):
         changes["importance_exponent"] = linear(algorithm, iteration, first, 1.0)
         changes["budget"] = 2.0**30
     return algorithm.replace(**{k: jnp.float32(v) for k, v in changes.items()})
+
+
+def read_at(algorithm, steps):
+    """Learning rate and epsilon (None where there is none) at some agent steps."""
+    rate = algorithm.learning_rate_at(jnp.int32(steps))
+    explores = hasattr(algorithm, "epsilon")
+    return float(rate), float(algorithm.epsilon(jnp.int32(steps))) if explores else None
+
+
+@pytest.mark.parametrize("budget", [3e6, 7.5e6])
+def test_schedules_given_in_agent_steps_do_not_depend_on_the_budget(budget):
+    """By hand: epsilon from 1 to 0 over 1.2M, the rate from 1 to a half over 2M."""
+    algorithm = ALGORITHMS["dqn"](
+        budget=budget,
+        epsilon_start=1.0,
+        epsilon_end=0.0,
+        exploration_steps=1.2e6,
+        learning_rate=1.0,
+        final_learning_rate=0.5,
+        learning_rate_steps=2e6,
+    )
+    golden = {
+        0: (1.0, 1.0),
+        300_000: (0.925, 0.75),
+        600_000: (0.85, 0.5),
+        1_200_000: (0.7, 0.0),
+        2_000_000: (0.5, 0.0),
+        2_900_000: (0.5, 0.0),
+    }
+    for steps, (rate, epsilon) in golden.items():
+        np.testing.assert_allclose(read_at(algorithm, steps), (rate, epsilon), 1e-6)
+
+
+@pytest.mark.parametrize("name", ["dqn", "pqn", "ppo", "reinforce", "actor_critic"])
+def test_schedules_run_over_the_budget_by_default(name):
+    """By hand at a quarter and at all of 2M: 0.4 of it are 0.8M."""
+    algorithm = ALGORITHMS[name](budget=2e6, learning_rate=1.0, final_learning_rate=0.0)
+    rate, epsilon = read_at(algorithm, 500_000)
+    np.testing.assert_allclose(rate, 0.75, 1e-6)
+    if epsilon is not None:
+        np.testing.assert_allclose(epsilon, 1 - 0.99 * 0.5 / 0.8, 1e-6)
+    assert read_at(algorithm, 2_000_000)[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("given", "exponent"), [(0.0, [0.4, 0.55, 1.0]), (2e5, [0.4, 0.7, 1.0])]
+)
+def test_the_importance_exponent_rises_over_given_agent_steps(given, exponent):
+    """Beta at 0, 0.1M and 0.4M of a budget of 0.4M, read from one row's weights."""
+    algorithm = tiny("dqn", prioritized=True, importance_exponent=0.4)
+    algorithm = algorithm.replace(budget=4e5, importance_steps=given)
+    state = jax.jit(algorithm.init)(jax.random.key(0))
+    # Rows with a hundredfold priority have the smallest weight, n * p to the power.
+    held = state.learner.experience
+    places = jnp.arange(held.replay.size)
+    errors = jnp.where(places < 5, 100.0, 1.0)
+    priorities = algorithm.prioritize(held.priorities, places, errors)
+    held = held._replace(priorities=priorities)
+    draw = jax.jit(algorithm.draw)
+    for steps, beta in zip([0, 100_000, 400_000], exponent, strict=True):
+        drawn = draw(held, jax.random.key(1), jnp.int32(steps))
+        ratio = drawn.weight.min() / drawn.weight.max()
+        wanted = ((100 + 1e-6) / (1 + 1e-6)) ** (0.6 * -beta)
+        np.testing.assert_allclose(ratio, wanted, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("dqn", "exploration_steps"),
+        ("reinforce", "learning_rate_steps"),
+        ("sac", "importance_steps"),
+    ],
+)
+@pytest.mark.parametrize("value", [-1.0, float("nan"), 1e12, "1.2e6", True])
+def test_a_wrong_number_of_steps_is_refused(name, field, value):
+    with pytest.raises(InputError, match=field):
+        ALGORITHMS[name](**{field: value})
