@@ -83,7 +83,6 @@ def test_a_round_that_was_stopped_goes_on_from_its_checkpoint(
     chunk, whole, tmp_path, monkeypatch, heeds_ctrl_c
 ):
     monkeypatch.setattr("pgvq.tuning.training.CHUNK_SECONDS", 0.0)
-    monkeypatch.setattr("pgvq.tuning.training.CHECKPOINT_SECONDS", 0.0)
 
     def press(number: int) -> None:
         if number == chunk:
