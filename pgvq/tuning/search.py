@@ -188,7 +188,6 @@ class Search:
     def _lanes(self, name: str, runs: Sequence[tuple[Trial, int]]) -> list[Lane]:
         algorithm = self.tuning.experiment.variants[name]
         made = {t.number: configured(algorithm, t.values) for t, _ in runs}
-        # One object for all static parts, so that lanes share their structure.
         return [Lane(f"{name} trial {t.number}", made[t.number], s) for t, s in runs]
 
     def _record(
