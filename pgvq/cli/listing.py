@@ -25,7 +25,7 @@ PONG = "pong"
 SWEEPS = """
 sweep(DQN(), learning_rate=[1e-3, 3e-4]) in an experiment: one variant for each
 value. Where the table says "lanes" they train in one program, else one each.
-`pgvq tune` searches the fields that have an entry under "tune"."""
+`pgvq tune` searches what follows "tune:"."""
 
 
 def show(name: str | None, console: Console) -> int:
@@ -107,16 +107,16 @@ def show_algorithm(name: str, cls: Any, console: Console) -> None:
     family = getattr(cls, "family", "other")
     say(console, f"{name} - {cls.__name__}, {family}", style="bold")
     say_docstring(cls, console)
-    table = new_table("field", "default", "sweep", "tune", "meaning")
+    table = new_table("field", "default", "sweep", "meaning")
     for field in dataclasses.fields(cls):
         if field.name != "budget":  # the experiment's
             lanes = "lanes" if is_sweepable(field) else "-"
             default = short_value(field.default)
-            search = field.metadata.get("search", ())
-            tuned = ranged(search) if lanes == "lanes" else listed(search)
             meaning = field.metadata.get("doc", "")
-            row = (field.name, default, lanes, tuned, meaning)
-            table.add_row(*map(literal, row))
+            if search := field.metadata.get("search"):
+                words = ranged(search) if lanes == "lanes" else listed(search)
+                meaning += f"\ntune: {words}"
+            table.add_row(*map(literal, (field.name, default, lanes, meaning)))
     console.print(table)
 
 

@@ -5,6 +5,7 @@ round's proposal depends on the rounds before it alone. So a search may be stopp
 any moment and goes on as if it had not been.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -118,6 +119,9 @@ class Search:
                 except Stopped:
                     raise Interrupted(self._farewell()) from None
         self._write_choice()
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                (self.folder / "checkpoints").rmdir()  # empty: no round is on its way
         return Outcome(self.ledger, self.choice()[0])
 
     def _learner(self, name: str, trainer: Trainer) -> None:
@@ -184,7 +188,6 @@ class Search:
     def _lanes(self, name: str, runs: Sequence[tuple[Trial, int]]) -> list[Lane]:
         algorithm = self.tuning.experiment.variants[name]
         made = {t.number: configured(algorithm, t.values) for t, _ in runs}
-        # One object for all static parts, so that lanes share their structure.
         return [Lane(f"{name} trial {t.number}", made[t.number], s) for t, s in runs]
 
     def _record(

@@ -119,7 +119,7 @@ PLACES = ["nothing", "nothing.py", "a" * 300, "a" * 300 + ".py", "a/" * 3000 + "
           "\x00", "a\x00b.py", "\udc80.py", "[bold]x", "$HOME/x", "tiny.py/inside",
           "tiny", "folder.py", "folder", "*", "-", "{}", "\x1b[31m", "a\nb", "CON",
           "http://x.invalid/a.py", "🚀.py"]  # fmt: skip
-COMMANDS = ["run", "plot", "list", "new", "doctor", "watch", "merge"]
+COMMANDS = ["run", "plot", "list", "new", "doctor", "watch", "merge", "tune"]
 NOT_COMMANDS = ["runn", "RUN", "train", "help", "tiny.py", "", " ", "-", "--",
                 "--seeds", "--fresh", "plott", "wach", "--verison", "\x00", "🚀",
                 "run tiny.py", "-v", "[run]", "5", "None"]  # fmt: skip
@@ -163,6 +163,7 @@ def every() -> Iterator[list[str]]:
             yield ["run", place]
         yield ["plot", place]
         yield ["watch", place]
+        yield ["tune", place]
         yield ["new", place]
         yield ["list", place]
     for option in COUNTS:
@@ -170,6 +171,9 @@ def every() -> Iterator[list[str]]:
         for number in NUMBERS:
             yield ["run", "tiny.py", option, number]
         yield ["run", "tiny.py", option, "5", option, "x"]
+    for number in NUMBERS:
+        for option in ("--trials", "--steps", "--seeds"):
+            yield ["tune", "tiny.py", option, number]
     for target in TARGET_CLASSES:
         yield ["doctor", target]
     for name in ENVIRONMENTS:
