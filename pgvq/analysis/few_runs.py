@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from pgvq.statistics import Floats, interquartile_mean
+from pgvq.statistics import Floats, difference, interquartile_mean
 from pgvq.types import InputError
 
 _REPEATS = 20_000
@@ -89,3 +89,54 @@ def wrong_orders(
         for b in names[i + 1 :]
         if true[a] != true[b]
     }
+
+
+def share_shown(
+    scores: ArrayLike,
+    apart: float,
+    runs: int,
+    generator: Generator,
+    repeats: int = 500,
+    level: float = 0.05,
+) -> float:
+    """How often a difference between two learners is shown (the test's power).
+
+    Args:
+        scores: `[S]` of many runs; the two learners' runs are spread as these are.
+        apart: points by which the runs of one are above those of the other.
+        runs: of each learner in an experiment.
+        generator: of random numbers.
+        repeats: experiments; their runs are drawn with replacement.
+        level: p-values below it show a difference, in the right direction.
+    """
+    scores = np.asarray(scores, np.float64)
+    shown = 0
+    for _ in range(repeats):
+        low, high = generator.choice(scores, (2, runs))
+        found = difference(high + apart, low)
+        shown += found.p_different < level and found.value > 0
+    return shown / repeats
+
+
+def runs_needed(
+    scores: ArrayLike,
+    apart: float,
+    generator: Generator,
+    *,
+    candidates: Sequence[int] = (5, 7, 10, 15, 20, 30, 50),
+    power: float = 0.8,
+    repeats: int = 500,
+) -> int | None:
+    """The fewest runs of each of two learners that show a difference often enough.
+
+    Args:
+        scores, apart, generator, repeats: as in `share_shown`.
+        candidates: numbers of runs, rising.
+        power: the share of experiments in which the difference has to be shown.
+
+    Returns None where none of the candidates suffices.
+    """
+    for runs in candidates:
+        if share_shown(scores, apart, runs, generator, repeats) >= power:
+            return runs
+    return None

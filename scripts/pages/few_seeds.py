@@ -2,10 +2,11 @@
 
 import functools
 import itertools
+import json
 
 import numpy as np
 
-from pages import words
+from pages import ROOT, words
 from pages.headline import results, title
 from pgvq.analysis import few_runs
 from pgvq.curves import curves
@@ -94,7 +95,25 @@ def sentences() -> str:
     return "\n".join(lines) + "\n"
 
 
+def needed_table() -> str:
+    """Seeds that a difference of so many points needs."""
+    path = ROOT / "results" / "benchmarks" / "few_seeds.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    most = max(found["candidates"])
+    needed = found["needed"]
+    points = list(next(iter(needed.values())))
+    rows = [
+        [
+            title(name),
+            *(f"more than {most}" if n is None else str(n) for n in row.values()),
+        ]
+        for name, row in needed.items()
+    ]
+    return words.table(["", *(f"{p} points" for p in points)], rows)
+
+
 BLOCKS = {
+    "few seeds, needed": needed_table,
     "few seeds, learners": learners_table,
     "few seeds, pairs": pairs_table,
     "few seeds, sentences": sentences,
