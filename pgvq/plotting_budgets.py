@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from pgvq import captions
 from pgvq import plotting_style as style
 from pgvq.analysis.budget_curve import budget_table, checked_series, pairs, sentences
 from pgvq.budgets import budget_name
@@ -20,7 +21,6 @@ from pgvq.plain_text import for_figure
 from pgvq.plotting_options import Options, shown_modes
 from pgvq.results import Results
 from pgvq.score_meaning import score_in
-from pgvq.statistics import interval_in_words
 from pgvq.summary_table import played, short
 
 # What can be on the x-axis, and in words.
@@ -199,11 +199,12 @@ def _caption(series: Sequence[Results], table: pd.DataFrame) -> str:
     """What a point is."""
     runs = sorted(set(table["runs"]))
     count = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-    bars = interval_in_words("Bar", [int(runs) for runs in table["runs"]])
+    counts = dict(zip(table["variant"], table["runs"].astype(int), strict=True))
+    bars = captions.interval_in_words("Bar", counts)
     return (
         f"Each point is {count} runs of their own, whose schedules run over their own "
         "budget: the interquartile mean of the final scores; learners are drawn beside "
-        f"each other. {bars}What is said above is adjusted for the number of pairs of "
+        f"each other. {bars} What is said above is adjusted for the number of pairs of "
         "a budget. Seconds are by the wall clock without compilation and evaluation; "
         "runs train side by side, and each has its share."
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pgvq import captions
 from pgvq import plotting_style as style
 from pgvq.analysis.rungs import (
     EQUAL,
@@ -29,7 +30,6 @@ from pgvq.plain_text import for_figure
 from pgvq.plotting_options import Options, shown_modes
 from pgvq.results import Results
 from pgvq.score_meaning import score_in
-from pgvq.statistics import interval_in_words
 from pgvq.summary_table import played
 from pgvq.types import InputError
 
@@ -326,11 +326,13 @@ def _caption(results: Results, table: pd.DataFrame) -> str:
         if classes
         else ""
     )
+    runs = dict(zip(table["rung"], table["runs"].astype(int), strict=True))
+    bars = captions.interval_in_words("Bar", runs)
     return (
         f"A rung differs from its parent in the change below its name; {equal}."
         f"{other} {_colors(results)} Small dots: single runs ({count} a rung). "
         "Diamond: interquartile mean. "
-        f"{interval_in_words('Bar', [int(n) for n in table['runs']])}Right: difference "
+        f"{bars} Right: difference "
         "of the two interquartile means and its 95\N{NO-BREAK SPACE}% interval. What "
         f"is said of it is adjusted for all {len(steps)} changes; hollow where no "
         "difference is shown, which does not mean that there is none."

@@ -195,7 +195,7 @@ class Run:
         self.experiment = experiment
         self.folder = folder
         self.reporter = Reporter() if reporter is None else reporter
-        self.description = experiment.describe()
+        self.description: dict[str, Any] = experiment.describe()
         self.tables: Tables = {
             name: {table: results.empty_table(table) for table in results.TABLES}
             for name in experiment.variants
