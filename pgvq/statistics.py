@@ -42,7 +42,7 @@ from scipy.stats import t as student_t
 Floats = NDArray[np.float64]
 
 MIN_RUNS = 5  # fewer have a range and no interval
-ENOUGH = 10  # fewer runs of two kinds, some of which fail, mislead about both
+ENOUGH = 8  # from fewer runs, some of which fail entirely, intervals are too narrow
 MARGIN = 1.0  # points: a smaller difference counts as none
 INTERVAL, RANGE, EQUAL, NOTHING = "95 %", "range", "equal", ""
 _BATCH = 2_000_000  # resampled numbers held at a time, 16 MB
