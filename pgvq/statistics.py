@@ -117,10 +117,10 @@ def interval_kind(runs: int, low: float, high: float) -> str:
 
 
 def too_narrow() -> str:
-    """What captions say of intervals from 5 to 9 runs."""
+    """What captions say of intervals from 5 to 7 runs."""
     return (
         f"From {MIN_RUNS} to {ENOUGH - 1} seeds of which some fail entirely, intervals "
-        "are too narrow (docs/statistics.md)."
+        "are too narrow and verdicts too sure (docs/statistics.md)."
     )
 
 
