@@ -36,6 +36,7 @@ Floats = NDArray[np.float64]
 Population = Callable[[Generator, Any], Floats]
 
 RUNS = (5, 10, 20, 30)
+FEW_RUNS = (6, 7, 8, 9)
 TEST_RUNS = (5, 10, 20)
 TRUTH = 1_000_000  # draws that a population's true value is computed from
 LEVEL = 0.05
@@ -213,6 +214,8 @@ def cells() -> list[tuple[str, str, int, Callable[[int], float]]]:
 
     for name in ALL:
         add("mean", name, RUNS, mean, name)
+    for name in POPULATIONS:
+        add("few runs", name, FEW_RUNS, mean, name)
     for a, b in PAIRS:
         add("difference", f"{a} and {'the same' if a == b else b}", RUNS, gap, a, b)
     for name in POPULATIONS:

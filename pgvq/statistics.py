@@ -42,7 +42,7 @@ from scipy.stats import t as student_t
 Floats = NDArray[np.float64]
 
 MIN_RUNS = 5  # fewer have a range and no interval
-ENOUGH = 10  # fewer runs of two kinds, some of which fail, mislead about both
+ENOUGH = 8  # from fewer runs, some of which fail entirely, intervals are too narrow
 MARGIN = 1.0  # points: a smaller difference counts as none
 INTERVAL, RANGE, EQUAL, NOTHING = "95 %", "range", "equal", ""
 _BATCH = 2_000_000  # resampled numbers held at a time, 16 MB
@@ -117,10 +117,10 @@ def interval_kind(runs: int, low: float, high: float) -> str:
 
 
 def too_narrow() -> str:
-    """What captions say of intervals from 5 to 9 runs."""
+    """What captions say of intervals from 5 to 7 runs."""
     return (
         f"From {MIN_RUNS} to {ENOUGH - 1} seeds of which some fail entirely, intervals "
-        "are too narrow (docs/statistics.md)."
+        "are too narrow and verdicts too sure (docs/statistics.md)."
     )
 
 

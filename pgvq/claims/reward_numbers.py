@@ -29,7 +29,7 @@ def written(scores: Floats) -> str:
 
 def gap(a: Floats, b: Floats) -> Estimate:
     """How much higher the seeds of A score than those of B, `[S]` and `[S']`."""
-    return Estimate(*map(np.float64, difference(a, b)[:3]))
+    return Estimate(*map(np.asarray, difference(a, b)[:3]))
 
 
 def gap_numbers(name: str, a: Floats, b: Floats) -> dict[str, float]:

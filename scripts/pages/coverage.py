@@ -11,6 +11,7 @@ LEVEL = 0.05
 LEAST, MOST = 0.93, 0.97  # what a nominal 95 % interval should cover
 TABLES = {
     "mean": "interquartile mean",
+    "few runs": "interquartile mean",
     "difference": "difference of two interquartile means",
     "probability": "probability of improvement",
     "time": "time to a threshold",
