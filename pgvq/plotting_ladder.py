@@ -326,8 +326,8 @@ def _caption(results: Results, table: pd.DataFrame) -> str:
         if classes
         else ""
     )
-    runs = dict(zip(table["rung"], table["runs"].astype(int), strict=True))
-    bars = captions.interval_in_words("Bar", runs)
+    seeds = dict(zip(table["rung"], table["runs"].astype(int), strict=True))
+    bars = captions.interval_in_words("Bar", seeds)
     return (
         f"A rung differs from its parent in the change below its name; {equal}."
         f"{other} {_colors(results)} Small dots: single runs ({count} a rung). "
