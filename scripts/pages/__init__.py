@@ -15,7 +15,7 @@ _BLOCK = re.compile(
 
 def blocks() -> dict[str, Callable[[], str]]:
     """The text of each block by its name."""
-    from pages import classics, coverage, few_seeds, headline, ladder, speed
+    from pages import classics, coverage, few_seeds, headline, ladder, speed, verdicts
 
     return {
         **headline.BLOCKS,
@@ -24,6 +24,7 @@ def blocks() -> dict[str, Callable[[], str]]:
         **speed.BLOCKS,
         **few_seeds.BLOCKS,
         **coverage.BLOCKS,
+        **verdicts.BLOCKS,
     }
 
 

@@ -1,5 +1,6 @@
 """Scores on the five classic games."""
 
+import math
 from typing import Any
 
 from pages import words
@@ -36,8 +37,30 @@ def _scores(folder: str) -> str:
 
 
 def _score(row: Any, digits: int) -> str:
-    numbers = (f"{x:.{digits}f}" for x in (row.score, row.score_low, row.score_high))
-    return "{} [{}, {}]".format(*numbers)
+    """A score and its interval; where runs are equal there is none."""
+    value = f"{row.score:.{digits}f}"
+    low, high = (
+        "?" if math.isnan(x) else f"{x:.{digits}f}"
+        for x in (row.score_low, row.score_high)
+    )
+    return value if low == high == "?" else f"{value} [{low}, {high}]"
 
 
-BLOCKS = {"classics, one configuration": one_configuration}
+def solved() -> str:
+    """Who reaches what counts as solved on CartPole and Acrobot, and who does not."""
+    parts = []
+    for game, bar in (("cartpole", 475), ("acrobot", -100)):
+        scores = summary(f"classic/{game}").score
+        there = [title(name) for name in scores.index[scores >= bar]]
+        short = [title(name) for name in scores.index[scores < bar]]
+        parts.append(
+            f"{GAMES[game][0]} ({bar} and more) is solved by {words.listed(there)}"
+            + (f", not by {words.listed(short)}" if short else "")
+        )
+    return f"{'; '.join(parts)}. Without an interval: all that is averaged is equal.\n"
+
+
+BLOCKS = {
+    "classics, one configuration": one_configuration,
+    "classics, solved": solved,
+}

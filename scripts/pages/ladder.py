@@ -1,7 +1,45 @@
-"""The ladder's rungs and what each step is worth."""
+"""The ladder's rungs and what each change does."""
+
+import functools
+
+import pandas as pd
 
 from pages import words
-from pages.headline import scored, summary, title
+from pages.headline import results, scored, summary, title
+from pgvq.analysis.rungs import conclusion, rung_table
+
+
+@functools.cache
+def rungs(folder: str) -> pd.DataFrame:
+    """A row for each rung and parent of it."""
+    return rung_table(results(folder))
+
+
+def untuned_table() -> str:
+    """Every change, and what it does to the final score of its parent."""
+    rows = []
+    for row in rungs("ladder/untuned").itertuples():
+        score = words.with_interval(row.score, row.score_low, row.score_high)
+        if not row.parent:
+            rows.append([row.rung, "", "", score, "", ""])
+            continue
+        difference = words.with_interval(
+            row.difference, row.difference_low, row.difference_high
+        )
+        rows.append([row.rung, row.parent, row.change, score, difference, row.verdict])
+    head = ["rung", "parent", "the change", "score", "difference to the parent", ""]
+    return words.table(head, rows)
+
+
+def untuned_conclusion() -> str:
+    """How many changes matter, and which one most."""
+    table = rungs("ladder/untuned")
+    seeds = int(table["runs"].min())
+    budget = words.steps(results("ladder/untuned").description["budget_agent_steps"])
+    return (
+        f"{conclusion(table)} ({budget} agent steps, {seeds} seeds of each rung, all "
+        "other settings held equal; adjusted for the number of changes.)\n"
+    )
 
 
 def memory_table() -> str:
@@ -17,10 +55,14 @@ def memory_table() -> str:
         ]
         for row in summary("ladder/hidden").itertuples()
     ]
-    head = ["", "greedy score, range of the runs", "with exploration"]
-    return words.table(
-        [*head, "agent steps to 0 for good", "training, all seeds"], rows
-    )
+    kinds = set(summary("ladder/hidden").score_interval)
+    kind = "range of the runs" if kinds == {"range"} else "95 % interval"
+    head = ["", f"score, {kind}", "with exploration", "agent steps to 0 for good"]
+    return words.table([*head, "training, all seeds"], rows)
 
 
-BLOCKS = {"memory table": memory_table}
+BLOCKS = {
+    "ladder, untuned": untuned_table,
+    "ladder, conclusion": untuned_conclusion,
+    "memory table": memory_table,
+}
