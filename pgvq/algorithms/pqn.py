@@ -34,6 +34,9 @@ class PQN(QLearning, kw_only=True):
     torso: nn.Module = static(
         Torso(layer_norm=True), "network below the action values; keep its layer_norm"
     )
+    discount: float = leaf(
+        0.995, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    )
     learning_rate: float = leaf(
         2e-3, "of Adam, at the beginning", search=(2e-4, 2e-2, "log")
     )

@@ -24,9 +24,6 @@ class QLearning(RolloutAlgorithm, kw_only=True):
     family: ClassVar[str] = "Q-learning"
 
     torso: nn.Module = static(Torso(), "network below the action values")
-    discount: float = leaf(
-        0.995, "gamma, per agent step", search=(0.9, 0.999, "horizon")
-    )
     max_grad_norm: float = leaf(
         10.0, "bound on the gradient's global norm", search=(0.5, 100.0, "log")
     )

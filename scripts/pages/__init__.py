@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _BLOCK = re.compile(
-    r"(?P<head><!-- from results: (?P<name>[\w -]+) -->\n)"
+    r"(?P<head><!-- from results: (?P<name>[\w, -]+) -->\n)"
     r"(?P<text>.*?)(?P<end><!-- end -->\n)",
     re.DOTALL,
 )

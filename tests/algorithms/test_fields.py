@@ -1,5 +1,7 @@
 """Types are checked where an algorithm is made, and what JAX rebuilds passes."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -189,3 +191,15 @@ def test_settings_of_smooth_pong():
 def test_an_environment_is_made_by_a_text(name):
     with pytest.raises(InputError, match="as a text"):
         make(name)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_no_default_is_hidden_by_that_of_another_base(name):
+    """Dataclasses merge the fields of bases, and what a base inherits counts as its."""
+    cls = ALGORITHMS[name]
+    for field in dataclasses.fields(cls):
+        declares = next(
+            c for c in cls.__mro__ if field.name in vars(c).get("__annotations__", {})
+        )
+        declared = declares.__dataclass_fields__[field.name].default
+        assert field.default == declared, f"{field.name} of {declares.__name__}"
