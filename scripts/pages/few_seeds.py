@@ -112,9 +112,18 @@ def needed_table() -> str:
     return words.table(["", *(f"{p} points" for p in points)], rows)
 
 
+RUN = "pgvq run experiments/few_seeds.py"
 BLOCKS = {
-    "few seeds, needed": needed_table,
-    "few seeds, learners": learners_table,
-    "few seeds, pairs": pairs_table,
-    "few seeds, sentences": sentences,
+    f"few seeds, {name}": words.once_measured(ROOT / "results" / place, command, text)
+    for name, place, command, text in (
+        ("learners", "few_seeds", RUN, learners_table),
+        ("pairs", "few_seeds", RUN, pairs_table),
+        ("sentences", "few_seeds", RUN, sentences),
+        (
+            "needed",
+            "benchmarks/few_seeds.json",
+            f"{RUN}` and then `python benchmarks/few_seeds.py",
+            needed_table,
+        ),
+    )
 }

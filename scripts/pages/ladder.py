@@ -4,7 +4,7 @@ import functools
 
 import pandas as pd
 
-from pages import words
+from pages import ROOT, words
 from pages.headline import results, scored, summary, title
 from pgvq.analysis.rungs import conclusion, rung_table
 
@@ -61,8 +61,9 @@ def memory_table() -> str:
     return words.table([*head, "training, all seeds"], rows)
 
 
+UNTUNED = (ROOT / "results" / "ladder" / "untuned", "pgvq run experiments/ladder.py")
 BLOCKS = {
-    "ladder, untuned": untuned_table,
-    "ladder, conclusion": untuned_conclusion,
+    "ladder, untuned": words.once_measured(*UNTUNED, untuned_table),
+    "ladder, conclusion": words.once_measured(*UNTUNED, untuned_conclusion),
     "memory table": memory_table,
 }

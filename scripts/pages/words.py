@@ -1,7 +1,8 @@
 """Numbers as the pages write them."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 
 def score(value: float, digits: int = 1) -> str:
@@ -58,3 +59,10 @@ def listed(parts: Sequence[str]) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def once_measured(
+    place: Path, command: str, text: Callable[[], str]
+) -> Callable[[], str]:
+    """The text of a block, or by which command its results would come to `place`."""
+    return lambda: text() if place.exists() else f"*Not measured yet: `{command}`.*\n"
