@@ -1,12 +1,13 @@
 """How the pictures look: colours by family, units, labels that keep their distance."""
 
 import colorsys
+import io
 import re
 import warnings
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -18,6 +19,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from pgvq.files import atomic
 from pgvq.plain_text import for_figure, visible
@@ -464,6 +466,15 @@ def write_caption(figure: Figure, lines: list[str]) -> None:
     )
 
 
+def _save_png(figure: Figure, file: IO[bytes]) -> None:
+    """Writes a figure in the 256 colours that come nearest, a third of the bytes."""
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", dpi=160)
+    picture = Image.open(whole).convert("RGB")
+    few = picture.quantize(256, dither=Image.Dither.NONE)
+    few.save(file, format="png", optimize=True, dpi=(160, 160))
+
+
 def save(
     figure: Figure, stem: Path, formats: Sequence[str] = ("png",), text: str = ""
 ) -> list[Path]:
@@ -482,7 +493,10 @@ def save(
         with atomic(path) as file, warnings.catch_warnings():
             # The font has no emoji, and draws a box for each.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure.savefig(file, format=kind, dpi=160, metadata=metadata)
+            if kind == "png":
+                _save_png(figure, file)
+            else:
+                figure.savefig(file, format=kind, metadata=metadata)
         paths.append(path)
     if text:
         path = stem.with_name(f"{stem.name}.txt")

@@ -88,8 +88,10 @@ def answer(folder: str) -> str:
         )
     rate = rows.steps_per_second
     slow, *quick = rate.sort_values().index
-    ratios = [f"{title(n)} {rate[n] / rate[slow]:.1f}" for n in reversed(quick)]
-    ratios[0] = ratios[0].replace(" ", " takes ", 1)
+    ratios = [
+        f"{title(name)}{' takes' * (not i)} {rate[name] / rate[slow]:.1f}"
+        for i, name in enumerate(reversed(quick))
+    ]
     return (
         f"{first} Per second of training {words.listed(ratios)} times as many agent "
         f"steps as {title(slow)}.\n"
