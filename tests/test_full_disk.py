@@ -193,5 +193,5 @@ def test_an_error_of_the_system_that_nobody_foresaw_is_one_line(
     def fail(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO), "/some/place")
 
-    monkeypatch.setattr("pgvq.cli.plot.load", fail)
+    monkeypatch.setattr("pgvq.cli.plot.combine", fail)
     assert "/some/place: Input/output error" in refused(capsys, "plot", "done")

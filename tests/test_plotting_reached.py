@@ -41,11 +41,9 @@ def test_unfinished_seeds_are_left_out_and_said(tmp_path, monkeypatch):
     scores = np.array([[-20, 5, 9], [-20, 5, 9], [-20, 5, np.nan]])[..., None]
     table = {"dqn": {"evaluations": evaluations(scores)}}
     made = assemble(description({"dqn": "DQN"}), table)
-    assert {path.name for path in reached(made, tmp_path)} == {
-        "reached.png",
-        "reached.svg",
-    }
-    assert "dqn: 1 unfinished seeds are left out" in " ".join(" ".join(said).split())
+    assert [path.name for path in reached(made, tmp_path)] == ["reached.png"]
+    words = " ".join(" ".join(said).split())
+    assert "Unfinished, left out: dqn 1 of 3." in words
     axes = draw_reached(Figure().add_subplot(), made, 0.0)
     assert np.asarray(axes.lines[0].get_ydata())[-1] == 1.0
 

@@ -388,7 +388,8 @@ def test_a_diverged_lane_is_kept_marked_and_alone(often, tmp_path, whole, capsys
     kept = [split(x, x.training["seed"] == 0) for x in (found, whole)]
     assert_equal(*[results.assemble(found.description, tables) for tables in kept])
     print_summary(found)
-    assert "1 of 2 seeds diverged" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "seeds that diverged; they count like the others: dqn 1 of 2." in said
 
 
 def test_sessions_tell_how_long_each_took(finished):

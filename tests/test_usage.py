@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 
 import pytest
@@ -108,6 +109,18 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     (tmp_path / "other.py").write_text("\nx = = 1\n")
     return tmp_path
+
+
+def test_an_interrupt_of_the_files_own_is_its_fault_in_the_background_too(
+    place, capsys
+):
+    (place / "mine.py").write_text("raise KeyboardInterrupt\n")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert main(["run", "mine.py"]) == 2
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "mine.py, line 1: KeyboardInterrupt" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", FILES)

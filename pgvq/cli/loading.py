@@ -143,7 +143,9 @@ def _ctrl_c(pressed: threading.Event) -> Iterator[None]:
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
     if not main or before is not signal.default_int_handler:
-        pressed.set()
+        # Where the signal is ignored, as in the background, nobody can press it.
+        if before is not signal.SIG_IGN:
+            pressed.set()
         yield
         return
 

@@ -160,7 +160,8 @@ def synthetic(score=0.1, turn=1.0):
         still=jnp.array(0.3 * rising),
         random=jnp.float32(-0.85),
     )
-    scores = np.array([[0.2] * 3, [-0.9] * 3, [score] * 3])
+    spread = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])  # of equal runs nothing is known
+    scores = np.array([0.2, -0.9, score])[:, None] + spread
     return Measured(learnt, true, true[:, None] * signs, scores)
 
 
