@@ -15,6 +15,7 @@ from gymnax.wrappers.purerl import GymnaxWrapper
 from pgvq.algorithms.base import Algorithm
 from pgvq.envs import Pong, evaluation_env
 from pgvq.paths import in_short
+from pgvq.statistics import MARGIN
 
 # Mean score of uniform actions in Atari's Pong, over 2,048 games of frame skip 4,
 # sticky actions 0.25, six actions and 0 to 30 no-ops, the longest of which took 1,487
@@ -120,6 +121,15 @@ def score_of_variant(
 ) -> Mapping[str, Any]:
     """A variant's own score; older descriptions have one for all."""
     return variant.get("score") or description["score"]
+
+
+def margin_in(description: Mapping[str, Any]) -> float | None:
+    """By how little scores may differ and count as equal; None where nobody knows.
+
+    A point where the score has a parity, as in Pong: of other games' scores it is not
+    known whether 1 is little or much.
+    """
+    return None if score_in(description)["parity"] is None else MARGIN
 
 
 def environment_of_variant(

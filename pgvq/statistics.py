@@ -186,8 +186,8 @@ def difference(a: ArrayLike, b: ArrayLike, margin: float = MARGIN) -> Difference
     interval lies apart from 0 where `p_different` is below 0.05. No p-value is smaller
     than the least that a permutation of the runs can give: 2 / 252 from five of each.
     `p_apart` is that of two one-sided tests (Schuirmann 1987): where it is below 0.05,
-    the means are shown to be equal within the margin. All but `value` are NaN where
-    either side has fewer than 5 runs.
+    the means are shown to be equal within the margin; NaN where that is NaN. All but
+    `value` are NaN where either side has fewer than 5 runs.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     with np.errstate(invalid="ignore"):  # infinity less infinity
@@ -207,7 +207,8 @@ def difference(a: ArrayLike, b: ArrayLike, margin: float = MARGIN) -> Difference
         return max(float(ndtr(ndtri(share) * ndtri(_TAIL) / ndtri(tail))), least)
 
     p_different = min(1.0, 2 * min(p(apart, 0.0), p(-apart, 0.0)))
-    p_apart = max(p(apart, -margin), p(-apart, -margin))
+    known = not np.isnan(margin)
+    p_apart = max(p(apart, -margin), p(-apart, -margin)) if known else np.nan
     return Difference(value, float(low), float(high), p_different, p_apart)
 
 

@@ -8,9 +8,8 @@ import pandas as pd
 from pgvq.analysis.comparisons import compare
 from pgvq.curves import Curves, budget_of, curves
 from pgvq.results import Results
-from pgvq.score_meaning import comparable, score_in, score_of_variant
+from pgvq.score_meaning import comparable, margin_in, score_in, score_of_variant
 from pgvq.statistics import (
-    MARGIN,
     estimate,
     interval_kind,
     share_that_learned,
@@ -171,12 +170,13 @@ def _cost(sessions: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def comparisons(
-    results: Results, mode: str = "greedy", *, margin: float = MARGIN
+    results: Results, mode: str = "greedy", *, margin: float | None = None
 ) -> pd.DataFrame:
     """Compares each pair of variants by the final scores of their finished seeds.
 
     One row per pair, with the columns of `pgvq.analysis.comparisons.compare`; `margin`
-    in points. Variants that are evaluated in different environments are no pair; those
+    in points, by default that of `margin_in`: equality is tested where the score has a
+    parity. Variants that are evaluated in different environments are no pair; those
     trained for different budgets are one that is not tested, and its verdict says so.
 
     Raises `InputError` for a mode that was not evaluated and a margin that is not a
@@ -195,4 +195,5 @@ def comparisons(
         for other in variants[number + 1 :]
         if comparable(described, one, other)
     ]
-    return compare(final, pairs, budgets=budgets, margin=margin)
+    size = margin_in(described) if margin is None else margin
+    return compare(final, pairs, budgets=budgets, margin=size)

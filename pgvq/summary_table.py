@@ -20,7 +20,12 @@ from pgvq.analysis.comparisons import (
 )
 from pgvq.plain_text import literal, printable, say, visible
 from pgvq.results import Results
-from pgvq.score_meaning import difference_in_words, score_in, score_of_variant
+from pgvq.score_meaning import (
+    difference_in_words,
+    margin_in,
+    score_in,
+    score_of_variant,
+)
 from pgvq.statistics import (
     ENOUGH,
     EQUAL,
@@ -68,7 +73,7 @@ def print_summary(
         table.add_row(*map(literal, _cells(row, bars)))
     notes = [
         *_caption(results, frame, mode, bars),
-        *verdicts(comparisons(results, mode)),
+        *verdicts(comparisons(results, mode), margin_in(results.description)),
     ]
     with printable():
         console.print(table)
@@ -76,7 +81,7 @@ def print_summary(
             say(console, line)
 
 
-def verdicts(frame: pd.DataFrame, margin: float = MARGIN) -> list[str]:
+def verdicts(frame: pd.DataFrame, margin: float | None = MARGIN) -> list[str]:
     """What `comparisons` shows, in lines; of many variants in a compact form.
 
     Pairs that are not tested are counted, with the reason.
@@ -88,10 +93,10 @@ def verdicts(frame: pd.DataFrame, margin: float = MARGIN) -> list[str]:
         adjusted = (
             f" adjusted for {len(tested)} pairs (Holm)," if len(tested) > 1 else ""
         )
+        equal = "" if margin is None else f", or both {equal_within(margin)}"
         lines.append(
             "Differences of interquartile means over seeds, with 95 % intervals;"
-            f"{adjusted} p < {LEVEL:g} is needed to call one higher, or both equal "
-            f"within {margin:g}."
+            f"{adjusted} p < {LEVEL:g} is needed to call one higher{equal}."
         )
     if len({row[side] for row in rows for side in "ab"}) <= MOST_COMPARED:
         lines += [_sentence(row, margin) for row in tested]
@@ -110,7 +115,7 @@ def verdicts(frame: pd.DataFrame, margin: float = MARGIN) -> list[str]:
     return lines
 
 
-def _sentence(row: Mapping[str, Any], margin: float) -> str:
+def _sentence(row: Mapping[str, Any], margin: float | None) -> str:
     """One pair: its verdict, how large the difference is, and how probable."""
     a, b = row["a"], row["b"]
     swapped = row["verdict"] == B_HIGHER or (
@@ -123,7 +128,7 @@ def _sentence(row: Mapping[str, Any], margin: float) -> str:
     p = _p(row["p"])
     if row["verdict"] in (A_HIGHER, B_HIGHER):
         said = f"{a} higher than {b}: by {by}, {p}"
-    elif row["verdict"] == equal_within(margin):
+    elif margin is not None and row["verdict"] == equal_within(margin):
         said = f"{a} and {b} equal within {margin:g}: {by}, {_p(row['p_apart'])}"
     else:
         said = f"{a} and {b}, {NOT_SHOWN}: {by}, {p}"
@@ -164,7 +169,7 @@ def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def _compact(rows: list[dict[str, Any]], margin: float) -> list[str]:
+def _compact(rows: list[dict[str, Any]], margin: float | None) -> list[str]:
     """Verdicts of many pairs: what each variant is higher than, what is equal."""
     higher: dict[str, list[str]] = {}
     equal, left = [], 0
@@ -173,13 +178,13 @@ def _compact(rows: list[dict[str, Any]], margin: float) -> list[str]:
             higher.setdefault(row["a"], []).append(row["b"])
         elif row["verdict"] == B_HIGHER:
             higher.setdefault(row["b"], []).append(row["a"])
-        elif row["verdict"] == equal_within(margin):
+        elif margin is not None and row["verdict"] == equal_within(margin):
             equal.append(f"{row['a']} and {row['b']}")
         else:
             left += 1
     best = sorted(higher.items(), key=lambda item: -len(item[1]))
     lines = [f"{name} higher than {', '.join(others)}." for name, others in best]
-    if equal:
+    if equal and margin is not None:
         lines.append(f"equal within {margin:g}: {'; '.join(equal)}.")
     if left:
         lines.append(f"{NOT_SHOWN}: the other {left} of {len(rows)} pairs.")

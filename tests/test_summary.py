@@ -317,6 +317,14 @@ def test_each_verdict_has_a_sentence_of_its_own():
     assert "equal within 1: +0.0 (no interval: the runs are equal), p < 0.001;" in said
 
 
+def test_where_a_point_may_be_much_equality_is_not_said():
+    made = two(0.1 * SPREAD + 0.01, 0.1 * SPREAD)
+    made.description["score"] = {"label": "return", "parity": None}
+    said = flat(printed(made))
+    assert "equal within" not in said
+    assert "weak and strong, no difference shown: +0.0 [" in said
+
+
 def test_many_variants_are_compared_in_a_compact_form():
     names = {f"dqn {i}": "DQN" for i in range(6)}
     tables = {}

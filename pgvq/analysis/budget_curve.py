@@ -12,7 +12,7 @@ from pgvq.analysis.rungs import EQUAL, HIGHER, final_runs
 from pgvq.budgets import budget_name, in_order
 from pgvq.curves import curves
 from pgvq.results import Results
-from pgvq.score_meaning import environment_of_variant
+from pgvq.score_meaning import environment_of_variant, margin_in
 from pgvq.statistics import MIN_RUNS, estimate
 from pgvq.types import InputError
 
@@ -64,7 +64,7 @@ def checked_series(parts: Sequence[Results]) -> list[Results]:
 def _with_verdicts(results: Results, mode: str) -> list[dict[str, Any]]:
     """The rows of one budget."""
     rows = [_row(results, variant, mode) for variant in results.description["variants"]]
-    apart = _apart(final_runs(results, mode))
+    apart = _apart(final_runs(results, mode), margin_in(results.description))
     known = [row for row in rows if np.isfinite(row["score"])]
     best = max(known, key=lambda row: row["score"], default=None)
     for row in rows:
@@ -82,11 +82,11 @@ def _with_verdicts(results: Results, mode: str) -> list[dict[str, Any]]:
 
 
 def _apart(
-    runs: Mapping[str, NDArray[np.float64]],
+    runs: Mapping[str, NDArray[np.float64]], margin: float | None
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """By pair of variants, in both orders, how far the first is above the second."""
     found = {}
-    for row in compare(runs).to_dict("records"):
+    for row in compare(runs, margin=margin).to_dict("records"):
         a, b, ends = row["a"], row["b"], (row["difference_low"], row["difference_high"])
         verdict = row["verdict"]
         for first, second, sign in ((a, b, 1), (b, a, -1)):
@@ -182,7 +182,7 @@ def pairs(parts: Sequence[Results], mode: str = "greedy") -> pd.DataFrame:
     rows = []
     for part in checked_series(parts):
         runs = final_runs(part, mode)
-        apart = _apart(runs)
+        apart = _apart(runs, margin_in(part.description))
         budget = part.description["budget_agent_steps"]
         scores = {n: float(estimate(r).value) for n, r in runs.items() if len(r)}
         names = sorted(scores, key=lambda name: -scores[name])

@@ -55,7 +55,7 @@ def compare(
     pairs: Sequence[tuple[str, str]] | None = None,
     *,
     budgets: Mapping[str, int] | None = None,
-    margin: float = MARGIN,
+    margin: float | None = MARGIN,
 ) -> pd.DataFrame:
     """Compares pairs of methods by the final scores of their runs, a row per pair.
 
@@ -64,7 +64,8 @@ def compare(
         pairs: of names; all by default.
         budgets: agent steps of each method. Methods of different budgets are not
             compared: all numbers of such a pair are NaN.
-        margin: points; a smaller difference counts as equality.
+        margin: points; a smaller difference counts as equality. None: there is no size
+            that counts as small, and equality is not tested.
 
     Returns:
         `a`, `b`; `difference` of their interquartile means with its 95 % interval
@@ -78,8 +79,8 @@ def compare(
     Raises:
         InputError: the margin is not a finite number above 0.
     """
-    size = as_float(margin)
-    if size is None or not 0 < size < np.inf:
+    size = np.nan if margin is None else as_float(margin)
+    if size is None or not (margin is None or 0 < size < np.inf):
         raise InputError(
             f"margin={shown(margin)} must be a finite number above 0, in points; the "
             f"default is {MARGIN:g}"

@@ -17,7 +17,7 @@ from pgvq.analysis.comparisons import (
 )
 from pgvq.curves import curves
 from pgvq.results import Results
-from pgvq.score_meaning import score_of_variant
+from pgvq.score_meaning import margin_in, score_of_variant
 from pgvq.statistics import MARGIN, estimate, interquartile_mean
 from pgvq.types import InputError
 
@@ -83,7 +83,8 @@ def rung_table(results: Results, mode: str = "greedy") -> pd.DataFrame:
         )
     runs = final_runs(results, mode)
     steps = results.description["ladder"]["steps"]
-    compared = compare(runs, [(step["rung"], step["parent"]) for step in steps])
+    pairs = [(step["rung"], step["parent"]) for step in steps]
+    compared = compare(runs, pairs, margin=margin_in(results.description))
     found = dict(zip(map(_way, steps), compared.to_dict("records"), strict=True))
     bars = {
         v["name"]: score_of_variant(results.description, v).get("random")

@@ -85,7 +85,16 @@ def test_runs_that_are_nan_are_the_lowest():
     assert all_lost["verdict"] == "b higher"
 
 
-@pytest.mark.parametrize("margin", [0, -1, NAN, np.inf, "1 point", None, [1]])
+@pytest.mark.parametrize("margin", [0, -1, NAN, np.inf, "1 point", [1]])
 def test_a_margin_is_a_number_above_zero(margin):
     with pytest.raises(InputError, match="must be a finite number above 0, in points"):
         compare({"a": runs(1), "b": runs(2)}, margin=margin)
+
+
+def test_without_a_margin_equality_is_not_tested():
+    same = {"a": runs(10), "b": runs(10)}
+    assert compare(same, margin=1e3).iloc[0]["verdict"] == "equal within 1000"
+    found = compare(same, margin=None).iloc[0]
+    assert found["verdict"] == "no difference shown"
+    assert np.isnan(found["p_apart"])
+    assert found["p"] == compare(same).iloc[0]["p"]
