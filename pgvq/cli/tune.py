@@ -14,6 +14,7 @@ from pgvq.interrupts import INTERRUPTED
 from pgvq.locations import as_path
 from pgvq.plain_text import literal, say, visible
 from pgvq.progress_display import reporter_for
+from pgvq.seeds import from_text, numbers
 from pgvq.tuning.definition import Tuning
 from pgvq.tuning.folder import CHOSEN, check_folder, read_chosen, read_description
 from pgvq.tuning.ledger import check_equal, effort, read
@@ -88,19 +89,11 @@ def _changed(tuning: Tuning, asked: "Tune") -> Tuning:
         if getattr(asked, name) is not None:
             changes[name] = getattr(asked, name)
     if asked.seeds is not None:
-        changes["seeds"] = _seeds(asked.seeds)
+        found = from_text(asked.seeds)
+        # A number alone is how many of the tuning's own; 0:5 is seeds 0 to 4.
+        named = ":" in asked.seeds or "," in asked.seeds
+        changes["seeds"] = numbers(found) if named else found
     return tuning.replace(**changes) if changes else tuning
-
-
-def _seeds(text: str) -> int | range:
-    """Seeds as `FIRST:END`, or how many."""
-    first, colon, end = text.partition(":")
-    try:
-        return range(int(first), int(end)) if colon else int(first)
-    except ValueError:
-        raise InputError(
-            f"--seeds {text} must be FIRST:END, such as 1000000:1000003, or a number"
-        ) from None
 
 
 def _command(asked: "Tune") -> str:

@@ -13,7 +13,7 @@ for each run and the same evaluation. `pgvq.tuning.tune` carries it out.
 
 import dataclasses
 import importlib.util
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from pgvq.identity import digest
 from pgvq.paths import in_short
 from pgvq.results_format import MODES
 from pgvq.scalars import shown
+from pgvq.seeds import checked, numbers
 from pgvq.tuning.ranges import Space, space_of
 from pgvq.types import InputError
 
@@ -231,26 +232,10 @@ def _seeds(field: str, value: Any) -> tuple[int, ...]:
                 "seeds themselves, such as range(1_000_000, 1_000_003)"
             )
         return tuple(range(first, first + given))
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise InputError(
-            f"{field}={shown(given)} must be seeds, such as range(1_000_000, 1_000_003)"
-        )
-    if isinstance(given, range) and len(given) > 100_000:
-        raise InputError(f"{field}={given} are more than 100,000 seeds; give fewer")
-    numbers = [plain_number(seed) for seed in given]
-    wrong = [
-        seed
-        for seed in numbers
-        if isinstance(seed, bool)
-        or not isinstance(seed, int)
-        or not 0 <= seed <= LARGEST_SEED
-    ]
-    if wrong or not numbers:
-        what = shown(wrong[0]) if wrong else "nothing"
-        raise InputError(
-            f"{field} holds {what}, and seeds are whole numbers from 0 to "
-            f"{LARGEST_SEED}; give such as range(1_000_000, 1_000_003)"
-        )
-    if len(set(numbers)) < len(numbers):
-        raise InputError(f"{field} names a seed twice; leave one out")
-    return tuple(numbers)
+    try:
+        found = numbers(checked(value))
+    except InputError as error:
+        raise InputError(f"{field}: {error}") from None
+    if len(found) > 100_000:
+        raise InputError(f"{field}={shown(value)} are {len(found):,} seeds; give fewer")
+    return tuple(found)
