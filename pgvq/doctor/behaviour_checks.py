@@ -147,7 +147,7 @@ def bootstrap(lab: Lab) -> Verdict:
 def unfinished(lab: Lab) -> Verdict:
     """Without values, a return that the rollout's edge cuts is not known."""
     seen = anatomy.learns_values(lab.algorithm)
-    if seen or _bootstraps(lab):
+    if seen or (seen is None and _bootstraps(lab)):
         return skipped("it learns values, which stand in for what follows the rollout")
     if seen is None:
         return skipped("it does not say whether it learns values (critic = 'none')")
@@ -222,7 +222,11 @@ def _undecided(learnt: Learnt, trial: str) -> bool:
 
 
 def _bootstraps(lab: Lab) -> bool:
-    """Whether it looks past a rollout's edge, as only values can."""
+    """Whether it looks past a rollout's edge, as values do.
+
+    So do returns that are paid in later rollouts, of a method that says it has no
+    values.
+    """
     names = ("bootstrap", "bootstrap, short-sighted")
     if any(lab.learnt(name) is None for name in names):
         return False
@@ -234,7 +238,7 @@ def _no_values(lab: Lab) -> str:
     if not _right(lab, "choice"):
         return "it does not learn the simplest choice, so nothing further can be asked"
     seen = anatomy.learns_values(lab.algorithm)
-    if seen or _bootstraps(lab):
+    if seen or (seen is None and _bootstraps(lab)):
         return ""
     if seen is None:
         return (
