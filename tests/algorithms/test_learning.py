@@ -27,7 +27,8 @@ LEARNERS = {
         400,
     ),
     ("Catch-bsuite", "actor_critic"): (
-        partial(ActorCritic, num_envs=16, rollout_length=9, learning_rate=1e-2),
+        # At 1e-2 one seed of eight stays at +0.2, since advantages are normalised.
+        partial(ActorCritic, num_envs=16, rollout_length=9, learning_rate=3e-3),
         600,
     ),
     ("Catch-bsuite", "dqn"): (
