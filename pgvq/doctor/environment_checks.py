@@ -156,7 +156,8 @@ def auto_reset(subject: "Subject") -> Verdict:
                     f"after {int(ended.sum())} ends of episodes the {what}{where} is "
                     f"{_brief(rows[wrong])} in {int(wrong.sum())} numbers, which after "
                     "every reset are "
-                    f"{_brief(np.broadcast_to(leaf[0], rows.shape)[wrong])}"
+                    f"{_brief(np.broadcast_to(leaf[0], rows.shape)[wrong])}; that is "
+                    "right for a statistic, and for nothing that the game reads"
                 )
     return passed(f"{int(ended.sum())} ends were followed by an episode's beginning")
 

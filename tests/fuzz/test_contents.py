@@ -96,7 +96,7 @@ class Drawn:
         self.seen: set[str] = set()
         self.plot = plotting.plot
 
-    def __call__(self, results, folder=None):
+    def __call__(self, results, folder=None, **options):
         held = {n: p for n, p in results.description.items() if n != "source"}
         scores = results.evaluations.drop(columns="train_seconds")
         ended = results.training["diverged"].sum()
@@ -105,7 +105,7 @@ class Drawn:
         if key in self.seen:
             return []
         self.seen.add(key)
-        return self.plot(results, folder)
+        return self.plot(results, folder, **options)
 
 
 @pytest.fixture
