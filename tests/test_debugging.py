@@ -96,7 +96,7 @@ def test_training_is_the_same_without_compilation():
     compiled = run(small(seeds=2))
     with jax.disable_jit():
         eager = run(small(seeds=2))
-    columns = ["loss", "entropy", "episodes"]
+    columns = ["loss", "entropy", "episodes_per_iteration"]
     left, right = (found.training.iloc[-1][columns] for found in (compiled, eager))
     assert left.tolist() == pytest.approx(right.tolist(), rel=1e-4)
 
