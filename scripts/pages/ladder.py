@@ -62,7 +62,11 @@ def memory_table() -> str:
 
 
 UNTUNED = (ROOT / "results" / "ladder" / "untuned", "pgvq run experiments/ladder.py")
+FIGURE = "![What each change of the ladder does](results/ladder/untuned/ladder.png)\n"
 BLOCKS = {
+    "ladder, conclusion and figure": words.once_measured(
+        *UNTUNED, lambda: f"{untuned_conclusion()}\n{FIGURE}"
+    ),
     "ladder, untuned": words.once_measured(*UNTUNED, untuned_table),
     "ladder, conclusion": words.once_measured(*UNTUNED, untuned_conclusion),
     "memory table": memory_table,

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from pgvq.results import load
+
 
 def score(value: float, digits: int = 1) -> str:
     """A score with its sign; "-" where none is known."""
@@ -64,5 +66,16 @@ def listed(parts: Sequence[str]) -> str:
 def once_measured(
     place: Path, command: str, text: Callable[[], str]
 ) -> Callable[[], str]:
-    """The text of a block, or by which command its results would come to `place`."""
-    return lambda: text() if place.exists() else f"*Not measured yet: `{command}`.*\n"
+    """The text of a block, or by which command its results would come to `place`.
+
+    A results folder counts as measured when all its variants have rows.
+    """
+
+    def is_measured() -> bool:
+        if not (place / "experiment.json").exists():
+            return place.is_file()
+        results = load(place)
+        names = {variant["name"] for variant in results.description["variants"]}
+        return names == set(results.evaluations["variant"])
+
+    return lambda: text() if is_measured() else f"*Not measured yet: `{command}`.*\n"

@@ -246,5 +246,5 @@ def test_a_tiny_measurement_finds_what_holds_of_any(tmp_path):
     assert by_start["optimistic"] - by_start["points"] == pytest.approx(1.0, abs=0.4)
     claim = dataclasses.replace(reward_and_targets, measure=lambda say: finding)
     measured(claim, tmp_path, said.append)
-    assert len(claim.draw(read_back(tmp_path), tmp_path)) == 6
+    assert len(claim.draw(read_back(tmp_path), tmp_path)) == 3
     assert "<<" not in filled(claim, read_back(tmp_path), "pictures")
