@@ -1,5 +1,7 @@
 """Tables as Parquet files: what a file declares is checked before its rows are read."""
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from pgvq.results_format import (
 from pgvq.types import InputError
 
 _AT_ONCE = 2**16  # rows
+_COLUMNS = b"pgvq.columns"  # the checksum of their names, in a file's metadata
 _MOST_NAMES = 200_000  # lists in a file's own description
 _WIDEST = 64  # bytes of a row's value in a column, as the file stores it
 _SPARE = 2**20  # bytes of a column beside its rows: a dictionary, headers
@@ -35,15 +38,15 @@ def write(path: Path, frame: pd.DataFrame, table_name: str) -> None:
         )
     table = pa.Table.from_pandas(checked, preserve_index=False)
     with atomic(path) as file:
-        # Page checksums, because a disk may damage what was written whole; and no
-        # second schema of pandas' or Arrow's own beside Parquet's, which has all there
-        # is.
-        pq.write_table(
-            table.replace_schema_metadata(None),
-            file,
-            write_page_checksum=True,
-            store_schema=False,
-        )
+        # Page checksums, because a disk may damage what was written whole, and one of
+        # the columns' names, which no page holds; and no second schema of pandas' or
+        # Arrow's own beside Parquet's, which has all there is.
+        bare = table.replace_schema_metadata(None)
+        with pq.ParquetWriter(
+            file, bare.schema, write_page_checksum=True, store_schema=False
+        ) as writer:
+            writer.write_table(bare)
+            writer.add_key_value_metadata({_COLUMNS: _checksum(bare.column_names)})
 
 
 def read(
@@ -67,6 +70,7 @@ def read(
                 thrift_container_size_limit=_MOST_NAMES,
             )
             _check_declared(parquet, most_of_a_seed)
+            _check_names(parquet)
             names = list(parquet.schema_arrow.names)
             kinds = column_kinds(names, table_name, str(path), remedy)
             columns = _read_columns(parquet, names, kinds)
@@ -111,6 +115,21 @@ def _check_declared(parquet: pq.ParquetFile, most_of_a_seed: int) -> None:
         raise ValueError("its numbers of rows contradict each other")
     if "seed" in parquet.schema_arrow.names and rows > most_of_a_seed:
         _check_seeds(parquet, most_of_a_seed)
+
+
+def _checksum(names: Iterable[str]) -> bytes:
+    """Of the names of columns, in their order."""
+    return hashlib.sha256("\0".join(names).encode()).hexdigest().encode()
+
+
+def _check_names(parquet: pq.ParquetFile) -> None:
+    """Raise `ValueError` if a column is not called what it was when it was written.
+
+    Tables of older versions say nothing of that, and have no metadata at all.
+    """
+    held = parquet.metadata.metadata
+    if held and held.get(_COLUMNS) != _checksum(parquet.schema_arrow.names):
+        raise ValueError("the names of its columns are not those that were written")
 
 
 def _check_seeds(parquet: pq.ParquetFile, most: int) -> None:

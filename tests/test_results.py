@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from synthetic_results import description, evaluations, learning, training
 
@@ -211,6 +212,38 @@ def test_no_damage_changes_numbers_silently(folder):
         else:
             pd.testing.assert_frame_equal(found, right, check_exact=True)
     assert noticed > 10
+
+
+@pytest.mark.parametrize("name", ["evaluations.parquet", "training.parquet"])
+def test_a_column_does_not_change_its_name(folder, name):
+    """Names stand in no page, so that Parquet's checksums say nothing of them."""
+    path = folder / "dqn,lr=0.1" / name
+    right, whole = results.load(folder), path.read_bytes()
+    names = pq.ParquetFile(path).schema_arrow.names
+    refused = 0
+    for column in names:
+        found = whole.find(column.encode())
+        while found >= 0:
+            damaged = bytearray(whole)
+            damaged[found] ^= 0x04
+            path.write_bytes(damaged)
+            try:
+                now = results.load(folder)
+            except InputError:
+                refused += 1
+            else:
+                pd.testing.assert_frame_equal(now.training, right.training)
+                pd.testing.assert_frame_equal(now.evaluations, right.evaluations)
+            found = whole.find(column.encode(), found + 1)
+    assert refused >= len(names)
+
+
+def test_tables_of_older_versions_say_nothing_of_their_columns(folder):
+    path = folder / "dqn,lr=0.1" / "training.parquet"
+    right = results.load(folder).training
+    pq.write_table(pq.read_table(path), path, store_schema=False)
+    assert not pq.ParquetFile(path).metadata.metadata
+    pd.testing.assert_frame_equal(results.load(folder).training, right)
 
 
 def test_a_reader_keeps_the_whole_old_file_while_a_new_one_comes(tmp_path):
