@@ -64,8 +64,6 @@ def sweep_figures(
     A panel for each field, and of two fields a heat map. Only variants that are chosen
     count.
     """
-    if results.description.get("ladder"):
-        return []  # its rungs are no grid of values
     options = options or Options()
     modes = shown_modes(results, options)
     if not modes:

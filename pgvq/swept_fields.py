@@ -34,6 +34,8 @@ def sweeps(description: Mapping[str, Any]) -> list[Sweep]:
     differ in one to four fields that hold numbers, each with other values. The budget
     itself is no such field.
     """
+    if description.get("ladder"):
+        return []  # its rungs are no grid of values
     groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for variant in description["variants"]:
         budget = variant.get("budget_agent_steps", description["budget_agent_steps"])
