@@ -87,8 +87,8 @@ def test_a_wrong_option_is_one_line(file, arguments, said, capsys):
     ("text", "said"),
     [
         ("x = 1\n", "add `tuning = Tuning(...)`"),
-        ("tuning = 3\n", "must be a Tuning"),
-        ("tunings = []\n", "must be a Tuning"),
+        ("tuning = 3\n", "is of type int; make it `tuning = Tuning(...)`"),
+        ("tunings = []\n", "must be a list of tunings"),
         (TEXT.replace("tuning = ", "mine = "), "rename 'mine' to 'tuning'"),
         (TEXT + "tunings = [tuning, tuning]\n", "have one name"),
         (TEXT.replace("trials=4", "sampler='grid'"), "auto, tpe, random"),

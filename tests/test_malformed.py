@@ -290,6 +290,8 @@ def test_a_results_folder_may_itself_be_a_link(folder, tmp_path):
     link.symlink_to(folder)
     table = results.read_table(link, "dqn", "training")
     results.write_table(link, "dqn", "training", table)
+    assert link.is_symlink()
+    pd.testing.assert_frame_equal(results.read_table(folder, "dqn", "training"), table)
 
 
 POISONED = """

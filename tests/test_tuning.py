@@ -261,7 +261,9 @@ class TestFolders:
         assert said in str(error.value)
 
     def test_another_title_is_the_same_tuning(self, folder):
+        before = check_equal(folder)
         tune(tuning(learners=[PPO()], title="Another"), folder)
+        assert check_equal(folder) == before
 
     @pytest.mark.parametrize("file", ["tuning.json", "ledger.parquet", "chosen.json"])
     @pytest.mark.parametrize("damage", [b"", b"{}", b"\x00\xff" * 40])

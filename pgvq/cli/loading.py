@@ -19,6 +19,7 @@ from pgvq.locations import as_path
 from pgvq.study import Study
 from pgvq.types import InputError
 
+EXAMPLE = "experiments/pong.py"
 FOLDER = Path("experiments")  # where experiments are looked for by their bare name
 
 
@@ -76,7 +77,7 @@ def execute(text: str, where: str) -> list[Experiment]:
     Raises:
         InputError: the text does not run, or defines no experiment.
     """
-    return _experiments_of(_run(text, where), where)
+    return defined(_run(text, where), Experiment, EXAMPLE, where)
 
 
 def select(experiments: list[Experiment], name: str, where: str) -> Experiment:
@@ -185,39 +186,51 @@ def _place(error: BaseException, where: str) -> str:
     return f"{where}, line {own[-1]}" if own else where
 
 
-def _experiments_of(module: types.ModuleType, where: str) -> list[Experiment]:
-    found = module.__dict__.get("experiment")
-    if isinstance(found, Experiment):
-        return [found]
-    several = module.__dict__.get("experiments")
-    if several is not None:
-        return _several(several, where)
-    if found is not None:
+def defined(module: types.ModuleType, kind: type, example: str, where: str) -> list:
+    """What a file defines of a kind: a list by the plural, or one by its name.
+
+    Args:
+        module: of the file.
+        kind: such as `Experiment`, looked for as `experiment` and `experiments`.
+        example: a file that shows how, for messages.
+        where: the file's name.
+
+    Raises:
+        InputError: there is none, it is of another type, or two have one name.
+    """
+    word, made = kind.__name__.lower(), f"{kind.__name__}(...)"
+    one, parts = (module.__dict__.get(name) for name in (word, f"{word}s"))
+    if parts is not None:
+        return _several(parts, kind, f"{word}s", where)
+    if isinstance(one, kind):
+        return [one]
+    if one is not None:
         raise InputError(
-            f"{where}: `experiment` is of type {type(found).__name__}; make it "
-            "`experiment = Experiment(...)`"
+            f"{where}: `{word}` is of type {type(one).__name__}; make it "
+            f"`{word} = {made}`"
         )
-    others = [n for n, v in module.__dict__.items() if isinstance(v, Experiment)]
+    others = [n for n, v in module.__dict__.items() if isinstance(v, kind)]
     hint = (
-        f"rename {others[0]!r} to 'experiment'"
+        f"rename {others[0]!r} to {word!r}"
         if others
-        else "add `experiment = Experiment(...)`, as experiments/pong.py does"
+        else f"add `{word} = {made}`, as {example} does"
     )
-    raise InputError(f"{where} defines no `experiment`; {hint}")
+    raise InputError(f"{where} defines no `{word}`; {hint}")
 
 
-def _several(found: Any, where: str) -> list[Experiment]:
+def _several(found: Any, kind: type, word: str, where: str) -> list:
     parts = list(found) if isinstance(found, list | tuple) else []
-    if not parts or not all(isinstance(part, Experiment) for part in parts):
+    if not parts or not all(isinstance(part, kind) for part in parts):
+        made = f"{kind.__name__}(...)"
         raise InputError(
-            f"{where}: `experiments` must be a list of experiments, as "
-            "`experiments = [Experiment(...), Experiment(...)]`"
+            f"{where}: `{word}` must be a list of {word}, as "
+            f"`{word} = [{made}, {made}]`"
         )
     names = [part.name for part in parts]
     if len(set(names)) < len(names):
         raise InputError(
-            f"{where}: two of `experiments` have one name ({', '.join(names)}); name "
-            "each differently, for each gets a folder of its own"
+            f"{where}: two of `{word}` have one name ({', '.join(names)}); name each "
+            "differently, because each gets a folder of its own"
         )
     return parts
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pgvq import devices
 from pgvq.cli.listing import listed, new_table, ranged, short_value
-from pgvq.cli.loading import load_module
+from pgvq.cli.loading import defined, load_module
 from pgvq.files import stands
 from pgvq.interrupts import INTERRUPTED
 from pgvq.locations import as_path
@@ -57,29 +57,7 @@ def load_tunings(file: str) -> list[Tuning]:
     Raises:
         InputError: the file is not there, does not run, or defines none.
     """
-    held = load_module(file).__dict__
-    found = held.get("tunings", held.get("tuning"))
-    parts: list[Any] = list(found) if isinstance(found, list | tuple) else [found]
-    if found is None:
-        others = [name for name, value in held.items() if isinstance(value, Tuning)]
-        hint = (
-            f"rename {others[0]!r} to 'tuning'"
-            if others
-            else f"add `tuning = Tuning(...)`, as {EXAMPLE} does"
-        )
-        raise InputError(f"{file} defines no `tuning`; {hint}")
-    if not parts or not all(isinstance(part, Tuning) for part in parts):
-        raise InputError(
-            f"{file}: `tuning` must be a Tuning, or `tunings` a list of several, as "
-            "`tuning = Tuning(...)`"
-        )
-    names = [part.name for part in parts]
-    if len(set(names)) < len(names):
-        raise InputError(
-            f"{file}: two of `tunings` have one name ({', '.join(names)}); name each "
-            "differently, because each gets a folder of its own"
-        )
-    return parts
+    return defined(load_module(file), Tuning, EXAMPLE, file)
 
 
 def _changed(tuning: Tuning, asked: "Tune") -> Tuning:

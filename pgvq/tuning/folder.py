@@ -14,7 +14,7 @@ from typing import Any
 from pgvq.files import plain, read_json, stands, write_json
 from pgvq.identity import changes
 from pgvq.locations import as_path
-from pgvq.paths import in_short
+from pgvq.paths import in_short, with_settings
 from pgvq.places import folder_name
 from pgvq.provenance import version
 from pgvq.schema import (
@@ -31,7 +31,6 @@ from pgvq.schema import (
     whole,
 )
 from pgvq.tuning.definition import FORMAT_VERSION, Tuning, tuning_digest
-from pgvq.tuning.ranges import configured
 from pgvq.types import InputError
 
 TUNING = "tuning.json"
@@ -232,4 +231,4 @@ def tuned(algorithm: Any, values: Mapping[str, Any]) -> Any:
             f"tuned: values={in_short(values)} must be a dict from fields to values, "
             'such as chosen(folder)["ppo"]'
         )
-    return configured(algorithm, values)
+    return with_settings(algorithm, values)

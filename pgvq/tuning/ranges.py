@@ -19,7 +19,7 @@ from pgvq.algorithms.fields import SCALES, Scale
 from pgvq.bounds import plain_number
 from pgvq.experiment import is_sweepable
 from pgvq.files import plain
-from pgvq.paths import Changes, changed, fitting, holder, in_short, note
+from pgvq.paths import fitting, holder, in_short, with_settings
 from pgvq.types import InputError
 
 Values = dict[str, Any]  # by dotted field: what a configuration sets
@@ -98,20 +98,6 @@ class Space(NamedTuple):
             "structures": plain(self.structures),
             "default": plain(self.default),
         }
-
-
-def configured(algorithm: Any, values: Mapping[str, Any]) -> Any:
-    """The algorithm with these values of its fields, by their dotted names.
-
-    Raises:
-        InputError: there is no such field, or it cannot have the value.
-    """
-    changes = Changes()
-    for field, value in values.items():
-        path = field.split(".")
-        thing = holder(algorithm, path)
-        note(changes, path, fitting(thing, path[-1], value))
-    return changed(algorithm, changes)
 
 
 def declared(algorithm: Any) -> dict[str, Any]:
@@ -282,6 +268,6 @@ def _structures(
 
 def _is_possible(algorithm: Any, values: Values, fits: Callable[[Any], bool]) -> bool:
     try:
-        return fits(configured(algorithm, values))
+        return fits(with_settings(algorithm, values))
     except InputError:
         return False

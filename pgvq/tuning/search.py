@@ -23,13 +23,14 @@ from pgvq.interrupts import interruptible
 from pgvq.lane import Lane
 from pgvq.locations import as_path
 from pgvq.locking import locked
+from pgvq.paths import with_settings
 from pgvq.progress import Reporter
 from pgvq.provenance import provenance
 from pgvq.scalars import shown
 from pgvq.tuning import ledger as ledgers
 from pgvq.tuning.definition import Tuning
 from pgvq.tuning.folder import SESSIONS, begin, write_chosen
-from pgvq.tuning.ranges import Values, configured
+from pgvq.tuning.ranges import Values
 from pgvq.tuning.sampling import Known, Trial, propose
 from pgvq.tuning.training import Scores, Stopped, Trainer
 from pgvq.types import InputError
@@ -187,7 +188,7 @@ class Search:
 
     def _lanes(self, name: str, runs: Sequence[tuple[Trial, int]]) -> list[Lane]:
         algorithm = self.tuning.experiment.variants[name]
-        made = {t.number: configured(algorithm, t.values) for t, _ in runs}
+        made = {t.number: with_settings(algorithm, t.values) for t, _ in runs}
         return [Lane(f"{name} trial {t.number}", made[t.number], s) for t, s in runs]
 
     def _record(

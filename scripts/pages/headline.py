@@ -7,6 +7,7 @@ import pandas as pd
 
 from pages import ROOT, words
 from pgvq.results import Results, load
+from pgvq.statistics import RANGE
 from pgvq.summary import summarise
 
 TITLES = {"reinforce": "REINFORCE", "actor_critic": "actor-critic", "dqn": "DQN"}
@@ -59,23 +60,28 @@ def headline_table() -> str:
     return words.table([*head, "training, all seeds", "agent steps/s"], rows)
 
 
-def long_table() -> str:
-    """The same after five times as many agent steps, in both modes."""
-    explore = summary("pong_long", "explore")
-    rows = [
-        [
-            title(row.Index),
-            scored(row),
-            scored(explore.loc[row.Index]),
-            f"{words.steps(row.steps_to_15)} ({row.reached_15} of {row.seeds})",
-            words.seconds(row.train_seconds),
-        ]
-        for row in summary("pong_long").itertuples()
-    ]
-    head = ["", "score, 95 % interval", "with exploration"]
-    return words.table(
-        [*head, "agent steps to +15 for good", "training, all seeds"], rows
-    )
+def both_modes_table(folder: str, threshold: int) -> str:
+    """Scores in both modes, and agent steps from which on a threshold is kept."""
+    explore = summary(folder, "explore")
+    table = summary(folder)
+    rows = []
+    for name in table.index:
+        row = table.loc[name]
+        reached = f"{row[f'reached_{threshold}']} of {row.seeds}"
+        rows.append(
+            [
+                title(name),
+                scored(row),
+                scored(explore.loc[name]),
+                f"{words.steps(row[f'steps_to_{threshold}'])} ({reached})",
+                words.seconds(row.train_seconds),
+            ]
+        )
+    few = set(table.score_interval) == {RANGE}
+    kind = "range of the runs" if few else "95 % interval"
+    to = f"agent steps to {threshold:+d} for good".replace("+0", "0")
+    head = ["", f"score, {kind}", "with exploration", to, "training, all seeds"]
+    return words.table(head, rows)
 
 
 def evaluation_shares() -> str:
@@ -90,6 +96,6 @@ def evaluation_shares() -> str:
 
 BLOCKS = {
     "headline table": headline_table,
-    "long table": long_table,
+    "long table": lambda: both_modes_table("pong_long", 15),
     "evaluation shares": evaluation_shares,
 }

@@ -5,7 +5,7 @@ import functools
 import pandas as pd
 
 from pages import ROOT, words
-from pages.headline import results, scored, summary, title
+from pages.headline import both_modes_table, results
 from pgvq.analysis.rungs import conclusion, rung_table
 
 
@@ -42,25 +42,6 @@ def untuned_conclusion() -> str:
     )
 
 
-def memory_table() -> str:
-    """PPO with and without a memory where velocities are hidden."""
-    explore = summary("ladder/hidden", "explore")
-    rows = [
-        [
-            title(row.Index),
-            scored(row),
-            scored(explore.loc[row.Index]),
-            f"{words.steps(row.steps_to_0)} ({row.reached_0} of {row.seeds})",
-            words.seconds(row.train_seconds),
-        ]
-        for row in summary("ladder/hidden").itertuples()
-    ]
-    kinds = set(summary("ladder/hidden").score_interval)
-    kind = "range of the runs" if kinds == {"range"} else "95 % interval"
-    head = ["", f"score, {kind}", "with exploration", "agent steps to 0 for good"]
-    return words.table([*head, "training, all seeds"], rows)
-
-
 UNTUNED = (ROOT / "results" / "ladder" / "untuned", "pgvq run experiments/ladder.py")
 FIGURE = "![What each change of the ladder does](results/ladder/untuned/ladder.png)\n"
 BLOCKS = {
@@ -69,5 +50,5 @@ BLOCKS = {
     ),
     "ladder, untuned": words.once_measured(*UNTUNED, untuned_table),
     "ladder, conclusion": words.once_measured(*UNTUNED, untuned_conclusion),
-    "memory table": memory_table,
+    "memory table": lambda: both_modes_table("ladder/hidden", 0),
 }

@@ -248,7 +248,8 @@ def test_each_fault_is_one_sentence(faulty):
 
 def test_what_nothing_is_wrong_with_is_taken():
     check_environment(Fine())
-    PPO(env=Fine(), env_params=Params(max_steps_in_episode=7))
+    made = PPO(env=Fine(), env_params=Params(max_steps_in_episode=7))
+    assert made.params.max_steps_in_episode == 7
 
 
 @pytest.mark.parametrize(
