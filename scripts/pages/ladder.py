@@ -38,7 +38,8 @@ def untuned_conclusion() -> str:
     budget = words.steps(results("ladder/untuned").description["budget_agent_steps"])
     return (
         f"{conclusion(table)} ({budget} agent steps, {seeds} seeds of each rung, all "
-        "other settings held equal; adjusted for the number of changes.)\n"
+        "settings that a rung and its parent share held equal; adjusted for the number "
+        "of changes.)\n"
     )
 
 
