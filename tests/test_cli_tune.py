@@ -62,6 +62,10 @@ def test_several_tunings_have_a_folder_each(workplace, untrained):
     (workplace / "both.py").write_text(text)
     assert main(["tune", "both.py", "--out", "all"]) == 0
     assert {path.name for path in (workplace / "all").iterdir()} == {"mine", "two"}
+    assert main(["tune", "both.py", "--only", "two"]) == 0
+    folder = workplace / "results" / "tuning" / "both"
+    assert {path.name for path in folder.iterdir()} == {"two"}
+    assert set(chosen(folder / "two")) == {"ppo", "dqn"}
 
 
 @pytest.mark.parametrize(

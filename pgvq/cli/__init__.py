@@ -295,7 +295,8 @@ class Tune:
     file: Positional[Annotated[str, arg(metavar="FILE")]]
     """Python file that defines `tuning`, or a list `tunings`."""
     out: Annotated[str | None, arg(metavar="FOLDER")] = None
-    """The tuning's folder; by default results/tuning/ and the tuning's name."""
+    """The tuning's folder; by default results/tuning/ and the tuning's name. Several
+    tunings of a file have a folder of their own each within the file's."""
     trials: Annotated[int | None, arg(metavar="N")] = None
     """Configurations of each learner."""
     steps: Annotated[float | None, arg(metavar="STEPS")] = None
@@ -303,8 +304,9 @@ class Tune:
     seeds: Annotated[str | None, arg(metavar="FIRST:END")] = None
     """Seeds of each trial, such as 1000000:1000003; END is not one of them. One number
     is how many."""
-    only: Annotated[str | None, arg(metavar="LEARNER")] = None
-    """Only the learner of this name; the others when the command is given again."""
+    only: Annotated[str | None, arg(metavar="NAME")] = None
+    """Only the learner of this name, or of several tunings the one of this name; the
+    others when the command is given again."""
 
 
 @dataclasses.dataclass

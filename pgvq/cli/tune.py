@@ -31,24 +31,31 @@ EXAMPLE = "experiments/tune_pong.py"
 def tune_file(asked: "Tune", console: Console) -> int:
     """Searches what a file's tunings lack; returns the exit status."""
     tunings = [_changed(each, asked) for each in load_tunings(asked.file)]
-    if asked.only is not None:
-        known = list(dict.fromkeys(name for t in tunings for name in t.spaces))
-        if asked.only not in known:
-            raise InputError(
-                f"--only {asked.only}: {asked.file} has no such learner; it has "
-                f"{', '.join(known)}"
-            )
+    names = {tuning.name for tuning in tunings} if len(tunings) > 1 else set()
+    learners = dict.fromkeys(name for t in tunings for name in t.spaces)
+    if asked.only is not None and asked.only not in names | learners.keys():
+        raise InputError(
+            f"--only {asked.only}: {asked.file} has no such learner"
+            + (" and no such tuning" if names else "")
+            + f"; it has {', '.join([*sorted(names), *learners])}"
+        )
     for tuning in tunings:
-        folder = FOLDER / tuning.name
-        if asked.out is not None:
-            folder = as_path(asked.out, "--out")
-            folder = folder / tuning.name if len(tunings) > 1 else folder
         only = asked.only if asked.only in tuning.spaces else None
-        if asked.only is not None and only is None:
+        if asked.only is not None and asked.only != tuning.name and only is None:
             continue
+        folder = _folder(tuning, asked, several=len(tunings) > 1)
         if status := _tune(tuning, folder, only, _command(asked), console):
             return status
     return 0
+
+
+def _folder(tuning: Tuning, asked: "Tune", several: bool) -> Path:
+    """Where a tuning is kept; several of a file have a folder of their own each."""
+    given = None if asked.out is None else as_path(asked.out, "--out")
+    if several:
+        stem = Path(asked.file).stem.removeprefix("tune_")
+        return (given or FOLDER / stem) / tuning.name
+    return given or FOLDER / tuning.name
 
 
 def load_tunings(file: str) -> list[Tuning]:

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from pages import words
+from pages import ROOT, words
 from pages.headline import summary, title
 
 GAMES = {
@@ -15,13 +15,26 @@ GAMES = {
 }
 
 
+SOLVED = {"cartpole": 475, "acrobot": -100}
+
+
 def one_configuration() -> str:
     """One row per learner: the same configuration in all games."""
-    return _scores("classic")
+    return _scores({game: f"classic/{game}" for game in GAMES})
 
 
-def _scores(folder: str) -> str:
-    tables = {game: summary(f"{folder}/{game}") for game in GAMES}
+def tuned() -> str:
+    """One row per learner, tuned for each game that has such results."""
+    return _scores(_tuned_folders())
+
+
+def _tuned_folders() -> dict[str, str]:
+    folders = {game: f"classic/{game}_tuned" for game in GAMES}
+    return {g: f for g, f in folders.items() if words.is_measured(ROOT / "results" / f)}
+
+
+def _scores(folders: dict[str, str]) -> str:
+    tables = {game: summary(folder) for game, folder in folders.items()}
     names = list(dict.fromkeys(name for t in tables.values() for name in t.index))
     rows = [
         [
@@ -33,7 +46,7 @@ def _scores(folder: str) -> str:
         ]
         for name in names
     ]
-    return words.table(["", *(game for game, _ in GAMES.values())], rows)
+    return words.table(["", *(GAMES[game][0] for game in tables)], rows)
 
 
 def _score(row: Any, digits: int) -> str:
@@ -47,20 +60,40 @@ def _score(row: Any, digits: int) -> str:
 
 
 def solved() -> str:
-    """Who reaches what counts as solved on CartPole and Acrobot, and who does not."""
+    """Who solves CartPole and Acrobot with one configuration, and who does not."""
+    return _solved({game: f"classic/{game}" for game in GAMES})
+
+
+def solved_tuned() -> str:
+    """Who solves CartPole and Acrobot when tuned for it, and who does not."""
+    return _solved(_tuned_folders())
+
+
+def _solved(folders: dict[str, str]) -> str:
     parts = []
-    for game, bar in (("cartpole", 475), ("acrobot", -100)):
-        scores = summary(f"classic/{game}").score
+    for game, bar in SOLVED.items():
+        if game not in folders:
+            continue
+        scores = summary(folders[game]).score
         there = [title(name) for name in scores.index[scores >= bar]]
         short = [title(name) for name in scores.index[scores < bar]]
         parts.append(
-            f"{GAMES[game][0]} ({bar} and more) is solved by {words.listed(there)}"
+            f"{GAMES[game][0]} ({bar} and more) is solved by "
+            + (words.listed(there) or "none")
             + (f", not by {words.listed(short)}" if short else "")
         )
     return f"{'; '.join(parts)}. Without an interval: all that is averaged is equal.\n"
 
 
+_ANY = ROOT / "results" / "classic" / "cartpole_tuned"
+_COMMAND = (
+    "pgvq run experiments/classic.py` after "
+    "`pgvq tune experiments/tune_classic.py"
+)
+
 BLOCKS = {
     "classics, one configuration": one_configuration,
     "classics, solved": solved,
+    "classics, tuned": words.once_measured(_ANY, _COMMAND, tuned),
+    "classics, tuned, solved": words.once_measured(_ANY, _COMMAND, solved_tuned),
 }

@@ -63,19 +63,18 @@ def listed(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+def is_measured(place: Path) -> bool:
+    """Whether a results folder has rows of all its variants, or a file is there."""
+    if not (place / "experiment.json").exists():
+        return place.is_file()
+    results = load(place)
+    names = {variant["name"] for variant in results.description["variants"]}
+    return names == set(results.evaluations["variant"])
+
+
 def once_measured(
     place: Path, command: str, text: Callable[[], str]
 ) -> Callable[[], str]:
-    """The text of a block, or by which command its results would come to `place`.
-
-    A results folder counts as measured when all its variants have rows.
-    """
-
-    def is_measured() -> bool:
-        if not (place / "experiment.json").exists():
-            return place.is_file()
-        results = load(place)
-        names = {variant["name"] for variant in results.description["variants"]}
-        return names == set(results.evaluations["variant"])
-
-    return lambda: text() if is_measured() else f"*Not measured yet: `{command}`.*\n"
+    """The text of a block, or by which command its results would come to `place`."""
+    missing = f"*Not measured yet: `{command}`.*\n"
+    return lambda: text() if is_measured(place) else missing
