@@ -87,8 +87,7 @@ def _solved(folders: dict[str, str]) -> str:
 
 _ANY = ROOT / "results" / "classic" / "cartpole_tuned"
 _COMMAND = (
-    "pgvq run experiments/classic.py` after "
-    "`pgvq tune experiments/tune_classic.py"
+    "pgvq run experiments/classic.py` after `pgvq tune experiments/tune_classic.py"
 )
 
 BLOCKS = {
