@@ -34,9 +34,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pgvq  # first: it gives JAX one device per core
-from pgvq.lane import Lane
-from pgvq.provenance import provenance
-from pgvq.training import Lanes
+from pgvq.storage.provenance import provenance
+from pgvq.training.lane import Lane
+from pgvq.training.lanes import Lanes
 
 import jax  # isort: skip
 from rejax_settings import ALWAYS, MATCHES, Match  # isort: skip

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pgvq  # first: it settles JAX's devices
-from pgvq.losses import action_value, squared_error
-from pgvq.networks import Conv, QNetwork
-from pgvq.optimizers import adam
-from pgvq.provenance import provenance
-from pgvq.torsos import Method
+from pgvq.networks.heads import QNetwork
+from pgvq.networks.torsos import Conv, Method
+from pgvq.ops.losses import action_value, squared_error
+from pgvq.ops.optimizers import adam
+from pgvq.storage.provenance import provenance
 
 import jax  # isort: skip
 import jax.numpy as jnp  # isort: skip

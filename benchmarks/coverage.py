@@ -3,8 +3,8 @@
     python benchmarks/coverage.py [--repetitions 2000] [--json FILE]
 
 Experiments of 5, 10, 20 and 30 runs are simulated from populations of which the truth
-is known, and what `pgvq.statistics` says about them is checked against it. Ten minutes
-or so on one core; `python scripts/write_pages.py` then puts the tables of
+is known, and what `pgvq.analysis.statistics` says about them is checked against it. Ten
+minutes or so on one core; `python scripts/write_pages.py` then puts the tables of
 results/benchmarks/coverage.json into docs/statistics.md.
 """
 
@@ -23,7 +23,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pgvq.analysis.comparisons import holm
-from pgvq.statistics import (
+from pgvq.analysis.statistics import (
     difference,
     estimate,
     interquartile_mean,

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pgvq.analysis.curves import curves
 from pgvq.analysis.few_runs import runs_needed
-from pgvq.curves import curves
-from pgvq.results import load
+from pgvq.results.store import load
 
 ROOT = Path(__file__).resolve().parents[1]
 APART = (1.0, 2.0, 5.0)  # points

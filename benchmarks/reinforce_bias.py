@@ -26,11 +26,11 @@ import pgvq  # first: it gives JAX one device per core
 from pgvq import REINFORCE
 from pgvq.diagnostics.exact import action_values_of, observations, outcomes, visits
 from pgvq.diagnostics.exact_pong import SmallPong
-from pgvq.losses import log_prob, policy_gradient_loss
-from pgvq.networks import MLP
-from pgvq.provenance import provenance
-from pgvq.returns import has_ended, lambda_returns
+from pgvq.networks.torsos import MLP
+from pgvq.ops.losses import log_prob, policy_gradient_loss
+from pgvq.ops.returns import has_ended, lambda_returns
 from pgvq.rollout import init_world, rollout
+from pgvq.storage.provenance import provenance
 
 import jax  # isort: skip
 import jax.numpy as jnp  # isort: skip

@@ -12,7 +12,7 @@ import pgvq
 from pgvq.algorithms.dqn import DQN
 from pgvq.algorithms.ppo import PPO
 from pgvq.algorithms.pqn import PQN
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 
 
 class Match(NamedTuple):

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pgvq  # first: it gives JAX one device per core
-from pgvq import prioritized, replay
-from pgvq.provenance import provenance
+from pgvq.replay import prioritized
+from pgvq.replay import ring as replay
+from pgvq.storage.provenance import provenance
 from pgvq.types import Transition
 
 import jax  # isort: skip

@@ -3,7 +3,7 @@
     python benchmarks/three_actions.py [--seeds 8] [--steps 3e6] [--json F] [--page F]
 
 On Pong with three actions, three rules that differ in nothing else: advantages divided
-by their deviation; centred and divided by it; and `pgvq.losses.standardized`, which
+by their deviation; centred and divided by it; and `pgvq.ops.losses.standardized`, which
 divides by the deviation, but by at least a tenth of the returns' size.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 import pgvq  # first: it gives JAX one device per core
 from pgvq import ActorCritic, Pong, train
 from pgvq.algorithms import actor_critic
-from pgvq.losses import standardized
-from pgvq.provenance import provenance
+from pgvq.ops.losses import standardized
+from pgvq.storage.provenance import provenance
 
 import numpy as np  # isort: skip
 

@@ -53,9 +53,9 @@ if any(word.startswith("--only") for word in sys.argv) and sys.platform == "linu
 
 import pgvq  # first: it gives JAX one device per core
 from pgvq.algorithms import ALGORITHMS
-from pgvq.lane import Lane
-from pgvq.provenance import provenance
-from pgvq.training import Lanes
+from pgvq.storage.provenance import provenance
+from pgvq.training.lane import Lane
+from pgvq.training.lanes import Lanes
 
 import jax  # isort: skip
 import jax.numpy as jnp  # isort: skip

@@ -26,10 +26,10 @@ from typing import Any
 
 import pgvq  # first: it gives JAX one device per core
 from pgvq.algorithms import ALGORITHMS
-from pgvq.experiment import Experiment
-from pgvq.progress import Reporter
-from pgvq.provenance import provenance
-from pgvq.training import Lanes
+from pgvq.experiments.definition import Experiment
+from pgvq.running.progress import Reporter
+from pgvq.storage.provenance import provenance
+from pgvq.training.lanes import Lanes
 from pgvq.tuning import Tuning, tune, tuned
 
 

@@ -22,9 +22,9 @@ from pgvq.algorithms import (
     AnalyticPolicyGradient,
     Tabular,
 )
-from pgvq.losses import action_value, entropy, log_prob, squared_error
-from pgvq.minibatches import shuffled_indices
-from pgvq.optimizers import descend
+from pgvq.ops.losses import action_value, entropy, log_prob, squared_error
+from pgvq.ops.minibatches import shuffled_indices
+from pgvq.ops.optimizers import descend
 from pgvq.rollout import rollout
 from pgvq.types import Transition
 

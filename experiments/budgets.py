@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from pgvq import DQN, PPO, PQN, REINFORCE, SAC, ActorCritic, InputError
-from pgvq.budgets import budgets
+from pgvq.experiments.budgets import budgets
 from pgvq.tuning import chosen, tuned
 
 LEARNERS: dict[str, Any] = {

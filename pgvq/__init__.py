@@ -8,7 +8,6 @@ from pgvq.types import InputError
 with contextlib.suppress(InputError):  # whoever trains is told
     devices.set_up()  # before anything starts JAX, as importing gymnax does
 
-from pgvq.adaptive_run import run_adaptively
 from pgvq.algorithms import (
     ALGORITHMS,
     DQN,
@@ -21,14 +20,15 @@ from pgvq.algorithms import (
     RolloutAlgorithm,
     Tabular,
 )
-from pgvq.combining import combine
+from pgvq.analysis.combining import combine
 from pgvq.envs import Pong, SmoothPong, make
-from pgvq.experiment import Experiment
-from pgvq.ladder import Ladder, Rung
-from pgvq.merging import merge
-from pgvq.results import Results, load
-from pgvq.runner import run, train
-from pgvq.sweeping import sweep
+from pgvq.experiments.definition import Experiment
+from pgvq.experiments.ladder import Ladder, Rung
+from pgvq.experiments.sweeps import sweep
+from pgvq.results.store import Results, load
+from pgvq.running.adaptive import run_adaptively
+from pgvq.running.merging import merge
+from pgvq.running.runner import run, train
 
 __version__ = "0.1.0"
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, dtypes
 
-from pgvq.memory import in_words, machine_memory
+from pgvq.machine import in_words, machine_memory
 from pgvq.scalars import as_float, as_int, shown
 from pgvq.types import InputError
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import jax
 
-from pgvq.places import user_folder
+from pgvq.storage.places import user_folder
 from pgvq.types import InputError
 
 _XLA_COUNT = "--xla_force_host_platform_device_count"

@@ -15,9 +15,9 @@ import ale_py
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "envs"))
+sys.path.insert(0, str(ROOT))
 
-from ale_player import FIELDS, record  # noqa: E402
+from tests.helpers.ale_player import FIELDS, record  # noqa: E402
 
 # policy: acts, frame skip. Long enough for whole games to 21, lost and won, and for
 # one rally of more than 256 contacts, after which their counter starts again.

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import pytest
 
 pytest_plugins = [
-    "cli_fixtures",
-    "fake_tuning",
+    "tests.helpers.cli_fixtures",
+    "tests.helpers.fake_tuning",
 ]  # loaded after this file, and so after what it sets
 
 os.environ["PGVQ_DEVICES"] = "2"

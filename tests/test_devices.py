@@ -123,7 +123,7 @@ os.environ.pop("HOME", None)
 TRAINS = """
 import pgvq
 from pgvq import devices
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 print(devices.describe())
 pong = pgvq.Pong(episode="point", points_to_win=1)
 small = pgvq.REINFORCE(env=pong, num_envs=2, rollout_length=8, torso=MLP((4,)))

@@ -7,11 +7,12 @@ import sys
 import threading
 
 import pytest
-from cli_fixtures import assert_equal, environment, tiny
 
-from pgvq import checkpoints, results
 from pgvq.interrupts import in_thread, interruptible
-from pgvq.runner import run
+from pgvq.results import store as results
+from pgvq.running.runner import run
+from pgvq.training import checkpoints
+from tests.helpers.cli_fixtures import assert_equal, environment, tiny
 
 pytestmark = pytest.mark.usefixtures("compile_once")
 
@@ -22,9 +23,12 @@ at, times, ignored = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "ignored"
 signal.signal(
     signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler
 )
-from pgvq import batch_run, checkpoints, cli, training
-from pgvq.batch_run import BatchRun
-batch_run.CHUNK_SECONDS = batch_run.CHECKPOINT_SECONDS = 0
+from pgvq import cli
+from pgvq.running import session
+from pgvq.training import checkpoints
+from pgvq.training import lanes as training
+from pgvq.running.session import LaneTraining
+session.CHUNK_SECONDS = session.CHECKPOINT_SECONDS = 0
 left = times
 
 def pressing(original):

@@ -10,15 +10,16 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text as Drawn
 from rich.console import Console
-from synthetic_results import description, evaluations, training
 
-from pgvq import plotting, plotting_style
-from pgvq.lane import Lane
+from pgvq import plotting
+from pgvq.cli.progress_display import Live, Plain
+from pgvq.cli.summary_table import print_summary
 from pgvq.plain_text import for_figure, literal, printable, say, visible
-from pgvq.plotting_panels import Curve, Panel, Rows, panels
-from pgvq.progress_display import Live, Plain
-from pgvq.results import assemble
-from pgvq.summary_table import print_summary
+from pgvq.plotting import style as plotting_style
+from pgvq.plotting.panels import Curve, Panel, Rows, panels
+from pgvq.results.store import assemble
+from pgvq.training.lane import Lane
+from tests.helpers.synthetic_results import description, evaluations, training
 
 HOSTILE = [
     "[DQN] vs [/PPO]",

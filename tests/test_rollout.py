@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Clock, Numbered, OneStep, Rally
 
 from pgvq.envs import Pong
 from pgvq.rollout import init_world, play, rollout
+from tests.helpers.probes import Clock, Numbered, OneStep, Rally
 
 
 def coin(obs, memory, key):

@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
-from fuzz.library_calls import Unfriendly
 
 from pgvq import AnalyticPolicyGradient, Experiment, Pong, load, make, run, sweep
 from pgvq.envs.finite_mdp import random_mdp
-from pgvq.paths import Changes, changed
-from pgvq.torsos import Conv
+from pgvq.experiments.field_paths import Changes, changed
+from pgvq.networks.torsos import Conv
 from pgvq.types import InputError
+from tests.helpers import tiny
+from tests.helpers.fuzz.library_calls import Unfriendly
 
 
 def experiment(**changes):
@@ -90,7 +90,7 @@ def test_a_dict_is_a_value_and_not_changes():
 
 
 def test_the_generated_calls_are_the_same_in_every_run():
-    from fuzz.contents import json_text
+    from tests.helpers.fuzz.contents import json_text
 
     text = '{"a": [1, {"b": "x"}], "c": 0.5}'
     first, second = (

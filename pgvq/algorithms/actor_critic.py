@@ -9,14 +9,14 @@ from jax import Array
 
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.losses import (
+from pgvq.networks.heads import Critic
+from pgvq.ops.losses import (
     entropy,
     log_prob,
     policy_gradient_loss,
     squared_error,
     standardized,
 )
-from pgvq.networks import Critic
 from pgvq.types import Metrics, Params, Transition
 
 

@@ -27,8 +27,9 @@ from jax import Array
 from pgvq.algorithms.base import Configuration, Learner, TrainState, leaf, static
 from pgvq.envs import SmoothPong
 from pgvq.envs.contract import check_type
-from pgvq.networks import SMALL, Torso
-from pgvq.optimizers import adam, descend
+from pgvq.networks.heads import SMALL
+from pgvq.networks.torsos import Torso
+from pgvq.ops.optimizers import adam, descend
 from pgvq.rollout import World, init_world, rollout
 from pgvq.types import InputError, Key, Metrics, Params, PyTree
 

@@ -28,7 +28,7 @@ from pgvq.algorithms.fields import LARGEST, Configuration, leaf, static
 from pgvq.envs import Pong
 from pgvq.envs.contract import check_environment
 from pgvq.envs.observations import Reading, reading, untouched
-from pgvq.exploration import linear_schedule
+from pgvq.ops.exploration import linear_schedule
 from pgvq.rollout import Policy, World, init_world, rollout
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 

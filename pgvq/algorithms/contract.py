@@ -13,7 +13,7 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.envs.contract import actions_in_words
-from pgvq.replay import ReplayState
+from pgvq.replay.ring import ReplayState
 from pgvq.rollout import World
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 

@@ -24,10 +24,10 @@ from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.fields import WIDE, WIDEST
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
-from pgvq.losses import action_value, greedy_value, huber_error, squared_error
-from pgvq.networks import QNetwork
-from pgvq.optimizers import adam, descend
-from pgvq.quantiles import quantile_huber_error
+from pgvq.networks.heads import QNetwork
+from pgvq.ops.losses import action_value, greedy_value, huber_error, squared_error
+from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.quantiles import quantile_huber_error
 from pgvq.types import Key, Metrics, Params
 
 

@@ -237,7 +237,9 @@ def _no_object(kind: _Kind, value: Any) -> str:
         return f"must be a text, such as {kind.example}"
     if isinstance(value, type) and issubclass(value, nn.Module):
         return f"is a class; make a network of it: {value.__name__}()"
-    return "must be a flax module, such as Torso() or MLP((64, 64)) of pgvq.networks"
+    return (
+        "must be a flax module, such as Torso() or MLP((64, 64)) of pgvq.networks.heads"
+    )
 
 
 def _no_one(value: Any) -> bool:

@@ -15,16 +15,16 @@ from jax import Array
 
 from pgvq.algorithms.base import Learner, RolloutAlgorithm, leaf, static
 from pgvq.algorithms.fields import WIDE, WIDEST
-from pgvq.networks import (
+from pgvq.networks.heads import (
     ActorCritic,
     Critic,
     RecurrentActorCritic,
-    Torso,
     apply_over_time,
     unroll,
 )
-from pgvq.optimizers import adam, descend
-from pgvq.returns import lambda_returns
+from pgvq.networks.torsos import Torso
+from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 

@@ -16,7 +16,8 @@ from jax import Array
 
 from pgvq.algorithms.base import Learner, leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.losses import (
+from pgvq.networks.heads import Critic
+from pgvq.ops.losses import (
     approximate_kl,
     clipped_surrogate_loss,
     clipped_value_error,
@@ -25,9 +26,8 @@ from pgvq.losses import (
     squared_error,
     standardized,
 )
-from pgvq.minibatches import shuffled_indices
-from pgvq.networks import Critic
-from pgvq.optimizers import descend
+from pgvq.ops.minibatches import shuffled_indices
+from pgvq.ops.optimizers import descend
 from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
 
 

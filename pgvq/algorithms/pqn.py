@@ -14,11 +14,11 @@ from jax import Array
 
 from pgvq.algorithms.base import Learner, leaf, static
 from pgvq.algorithms.q_learning import QLearning
-from pgvq.losses import action_value, greedy_value, squared_error
-from pgvq.minibatches import shuffled_indices
-from pgvq.networks import Torso
-from pgvq.optimizers import adam, descend
-from pgvq.returns import lambda_returns
+from pgvq.networks.torsos import Torso
+from pgvq.ops.losses import action_value, greedy_value, squared_error
+from pgvq.ops.minibatches import shuffled_indices
+from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, Transition
 
 

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from pgvq import exploration
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
 from pgvq.algorithms.fields import LARGEST
-from pgvq.networks import QNetwork, Torso, with_first_values
+from pgvq.networks.heads import QNetwork, with_first_values
+from pgvq.networks.torsos import Torso
+from pgvq.ops import exploration
 from pgvq.types import Key, Params, PyTree
 
 

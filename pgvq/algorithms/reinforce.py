@@ -26,15 +26,15 @@ from jax import Array
 
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.losses import (
+from pgvq.networks.heads import Critic
+from pgvq.ops.losses import (
     entropy,
     log_prob,
     policy_gradient_loss,
     safe_scale,
     squared_error,
 )
-from pgvq.networks import Critic
-from pgvq.returns import has_ended, lambda_returns
+from pgvq.ops.returns import has_ended, lambda_returns
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 BASELINES = ("none", "running mean", "value network")

@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq import prioritized, replay
 from pgvq.algorithms.base import RolloutAlgorithm, TrainState, leaf, static
 from pgvq.algorithms.fields import LARGEST
-from pgvq.returns import n_step
+from pgvq.ops.returns import n_step
+from pgvq.replay import prioritized
+from pgvq.replay import ring as replay
 from pgvq.rollout import rollout
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 

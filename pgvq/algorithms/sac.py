@@ -17,9 +17,10 @@ from jax import Array
 
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
-from pgvq.losses import action_value, entropy, expected_value, squared_error
-from pgvq.networks import ActorCritic, QNetwork, Torso
-from pgvq.optimizers import adam, descend
+from pgvq.networks.heads import ActorCritic, QNetwork
+from pgvq.networks.torsos import Torso
+from pgvq.ops.losses import action_value, entropy, expected_value, squared_error
+from pgvq.ops.optimizers import adam, descend
 from pgvq.types import Key, Metrics, Params, PyTree
 
 CRITICS = 2  # the smaller of two values counts (Fujimoto et al. 2018)

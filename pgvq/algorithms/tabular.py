@@ -18,9 +18,9 @@ from jax import Array
 
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
 from pgvq.envs import make, num_states, state_index
-from pgvq.exploration import epsilon_greedy
-from pgvq.losses import action_value, expected_value, greedy_value
-from pgvq.returns import one_step_returns
+from pgvq.ops.exploration import epsilon_greedy
+from pgvq.ops.losses import action_value, expected_value, greedy_value
+from pgvq.ops.returns import one_step_returns
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 
 RULES = ("q_learning", "sarsa", "expected_sarsa")

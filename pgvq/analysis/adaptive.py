@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgvq.analysis.sequential_test import Plan, decided_at, finite
-from pgvq.files import plain
-from pgvq.schema import (
+from pgvq.storage.files import plain
+from pgvq.storage.schema import (
     choice,
     either,
     flag,
@@ -28,7 +28,7 @@ from pgvq.schema import (
     text,
     whole,
 )
-from pgvq.seals import opened, sealed
+from pgvq.storage.seals import opened, sealed
 from pgvq.types import InputError
 
 FORMAT_VERSION = 1

@@ -8,12 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pgvq.analysis.comparisons import A_HIGHER, B_HIGHER, TOO_FEW, compare
+from pgvq.analysis.curves import curves
 from pgvq.analysis.rungs import EQUAL, HIGHER, final_runs
-from pgvq.budgets import budget_name, in_order
-from pgvq.curves import curves
-from pgvq.results import Results
-from pgvq.score_meaning import environment_of_variant, margin_in
-from pgvq.statistics import MIN_RUNS, estimate
+from pgvq.analysis.statistics import MIN_RUNS, estimate
+from pgvq.experiments.budgets import budget_name, in_order
+from pgvq.experiments.score_meaning import environment_of_variant, margin_in
+from pgvq.results.store import Results
 from pgvq.types import InputError
 
 LOWER, NOT_LOWER = "lower", "not shown to be lower"

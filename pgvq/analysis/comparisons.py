@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from pgvq.scalars import as_float, shown
-from pgvq.statistics import (
-    MARGIN,
+from pgvq.analysis.statistics import (
     MIN_RUNS,
     Floats,
     difference,
     probability_of_improvement,
 )
+from pgvq.experiments.score_meaning import MARGIN
+from pgvq.scalars import as_float, shown
 from pgvq.types import InputError
 
 A_HIGHER, B_HIGHER = "a higher", "b higher"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from pgvq.statistics import Floats, difference, interquartile_mean
+from pgvq.analysis.statistics import Floats, difference, interquartile_mean
 from pgvq.types import InputError
 
 _REPEATS = 20_000

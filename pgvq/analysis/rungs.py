@@ -15,10 +15,10 @@ from pgvq.analysis.comparisons import (
     compare,
     equal_within,
 )
-from pgvq.curves import curves
-from pgvq.results import Results
-from pgvq.score_meaning import margin_in, score_of_variant
-from pgvq.statistics import MARGIN, estimate, interquartile_mean
+from pgvq.analysis.curves import curves
+from pgvq.analysis.statistics import estimate, interquartile_mean
+from pgvq.experiments.score_meaning import MARGIN, margin_in, score_of_variant
+from pgvq.results.store import Results
 from pgvq.types import InputError
 
 HIGHER, LOWER, EQUAL = "higher", "lower", equal_within(MARGIN)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from pgvq.plotting_panels import Curve
+from pgvq.plotting.panels import Curve
 
 BAND = "the line is the median of the seeds, the band holds the middle 80 %"
 

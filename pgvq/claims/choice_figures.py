@@ -19,8 +19,8 @@ from pgvq.claims.choice_gradients import (
     rows_of,
 )
 from pgvq.claims.choice_learning import METHODS
-from pgvq.plotting_panels import COLORS, Curve, Panel, panels
-from pgvq.study import Finding
+from pgvq.plotting.panels import COLORS, Curve, Panel, panels
+from pgvq.study.definition import Finding
 
 
 def draw(finding: Finding, folder: Path) -> list[Path]:

@@ -16,9 +16,9 @@ import pandas as pd
 from jax import Array
 from jax.typing import ArrayLike
 
-from pgvq import estimators
 from pgvq.claims.choice_programs import quick_jit
 from pgvq.envs import LeftOrRight
+from pgvq.ops import estimators
 from pgvq.types import Key
 
 GAME = LeftOrRight()

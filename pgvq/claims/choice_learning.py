@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pgvq import estimators
 from pgvq.claims.choice_gradients import (
     CURVES,
     GAME,
@@ -22,8 +21,9 @@ from pgvq.claims.choice_gradients import (
     straight_through,
 )
 from pgvq.claims.choice_programs import quick_jit
-from pgvq.exploration import epsilon_greedy
-from pgvq.losses import action_value, squared_error
+from pgvq.ops import estimators
+from pgvq.ops.exploration import epsilon_greedy
+from pgvq.ops.losses import action_value, squared_error
 from pgvq.types import Key
 
 RATE = 0.2  # of plain gradient steps

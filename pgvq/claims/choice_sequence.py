@@ -16,9 +16,10 @@ import numpy as np
 from jax import Array
 
 from pgvq.claims.choice_programs import quick_jit
-from pgvq.losses import log_prob, policy_gradient_loss
-from pgvq.networks import MLP, RecurrentActorCritic, unroll
-from pgvq.optimizers import adam, descend
+from pgvq.networks.heads import RecurrentActorCritic, unroll
+from pgvq.networks.torsos import MLP
+from pgvq.ops.losses import log_prob, policy_gradient_loss
+from pgvq.ops.optimizers import adam, descend
 from pgvq.types import Key, Params
 
 ROWS, COLUMNS, DIGITS = 5, 3, 10  # pixels of a picture, digits to choose from

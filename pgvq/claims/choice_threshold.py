@@ -16,12 +16,12 @@ import pandas as pd
 from flax import linen as nn
 from jax import Array
 
-from pgvq import estimators
 from pgvq.claims import choice_exact
 from pgvq.claims.choice_programs import quick_jit
 from pgvq.envs import Threshold
 from pgvq.envs.choices import won
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
+from pgvq.ops import estimators
 from pgvq.types import Key, Params
 
 GAME = Threshold()

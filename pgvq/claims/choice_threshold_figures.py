@@ -15,8 +15,8 @@ from pgvq.claims.choice_threshold import (
     START,
 )
 from pgvq.envs.choices import THRESHOLD
-from pgvq.plotting_panels import COLORS, Curve, Panel, panels
-from pgvq.study import Finding
+from pgvq.plotting.panels import COLORS, Curve, Panel, panels
+from pgvq.study.definition import Finding
 
 GAUSSIAN, BETA = COLORS["policy gradient"], COLORS["policy gradient dark"]
 ITSELF, SMOOTHED = COLORS["backpropagation"], COLORS["other"]

@@ -23,7 +23,7 @@ from pgvq.claims.instrument_credit_rallies import (
     true_weights,
 )
 from pgvq.devices import side_by_side
-from pgvq.study import Claim, Finding, Say
+from pgvq.study.definition import Claim, Finding, Say
 
 
 def measure(

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from pgvq.envs import PongState
-from pgvq.envs.pong_rendering import render
-from pgvq.plotting_credit import Strip, credit_strips
-from pgvq.plotting_panels import COLORS, Curve, Panel, panels
-from pgvq.study import Finding
+from pgvq.envs.pong.rendering import render
+from pgvq.plotting.credit import Strip, credit_strips
+from pgvq.plotting.panels import COLORS, Curve, Panel, panels
+from pgvq.study.definition import Finding
 
 LOOKS = {
     "REINFORCE": COLORS["policy gradient light"],

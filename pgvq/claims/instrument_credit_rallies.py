@@ -19,7 +19,7 @@ from pgvq.diagnostics.credit_alignment import (
     windows,
 )
 from pgvq.envs import Pong
-from pgvq.lane import EVALUATION, TRAINING, seed_key
+from pgvq.training.lane import EVALUATION, TRAINING, seed_key
 from pgvq.types import InputError, PyTree
 
 DISCOUNT = 0.99  # the same for all, so that they weigh the same future

@@ -18,7 +18,7 @@ from pgvq.claims.instrument_gradients_figures import (
     when,
 )
 from pgvq.diagnostics.gradients import DISCOUNTED_RETURN, gradients_along_training
-from pgvq.study import Claim, Finding, Say
+from pgvq.study.definition import Claim, Finding, Say
 
 
 def measure(

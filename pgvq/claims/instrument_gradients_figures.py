@@ -9,8 +9,8 @@ import pandas as pd
 
 from pgvq.diagnostics.gradient_estimators import LAMBDAS
 from pgvq.diagnostics.gradient_statistics import cosine_at
-from pgvq.plotting_panels import COLORS, Curve, Panel, panels
-from pgvq.study import Finding
+from pgvq.plotting.panels import COLORS, Curve, Panel, panels
+from pgvq.study.definition import Finding
 
 ACTOR_CRITIC = "actor-critic, λ = {:g}"
 DEFAULT, ONE_STEP, N_STEP = (ACTOR_CRITIC.format(x) for x in (0.95, 0.0, 1.0))

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from pgvq.algorithms import DQN, PQN, RolloutAlgorithm, Tabular
+from pgvq.analysis.statistics import estimate
 from pgvq.diagnostics.exact_pong import SmallPong
 from pgvq.diagnostics.q_training import values_along_training
 from pgvq.diagnostics.q_values import distance_to_best, overestimated
-from pgvq.plotting_panels import (
+from pgvq.plotting.panels import (
     COLORS,
     Curve,
     Panel,
@@ -19,8 +20,7 @@ from pgvq.plotting_panels import (
     panels,
     seeds_curve,
 )
-from pgvq.statistics import estimate
-from pgvq.study import Claim, Finding, Say
+from pgvq.study.definition import Claim, Finding, Say
 
 SMALL_DISCOUNT = 0.95
 LOOKS = {

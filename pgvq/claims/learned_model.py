@@ -3,7 +3,7 @@
 from pgvq.claims.model_learned_figures import draw
 from pgvq.claims.model_learned_numbers import finding
 from pgvq.claims.model_learned_runs import Sizes, measure_runs
-from pgvq.study import Claim, Finding, Say
+from pgvq.study.definition import Claim, Finding, Say
 
 
 def measure(say: Say, *, sizes: Sizes | None = None) -> Finding:

@@ -19,7 +19,7 @@ from pgvq.claims.choice_gradients import (
     rows_of,
 )
 from pgvq.claims.choice_learning import Q_LEARNING, expected_reward
-from pgvq.study import Claim, Finding, Say
+from pgvq.study.definition import Claim, Finding, Say
 
 SHOWN = 0.3  # probability of left for which the table gives numbers
 CRITICAL = 4.0  # standard errors

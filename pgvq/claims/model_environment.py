@@ -17,7 +17,7 @@ from gymnax.environments import environment, spaces
 from jax import Array
 
 from pgvq.envs import SmoothPong
-from pgvq.torsos import MLP
+from pgvq.networks.torsos import MLP
 from pgvq.types import Key, Params
 
 SIZE = 13  # O, entries of an observation

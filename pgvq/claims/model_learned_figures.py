@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from pgvq.claims.model_learned_numbers import GAME, named
-from pgvq.plotting_panels import COLORS, Curve, Panel, Rows, panels
-from pgvq.study import Finding
+from pgvq.plotting.panels import COLORS, Curve, Panel, Rows, panels
+from pgvq.study.definition import Finding
 
 SHADES = ("#D9A5C7", "#A9558C", "#4A1942")  # from little data to much
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from pgvq.analysis.statistics import INTERVAL, MIN_RUNS, RANGE, estimate
 from pgvq.claims.model_environment import EPISODE
 from pgvq.claims.model_learned_runs import Measured, Sizes
 from pgvq.claims.model_statistics import cosine
-from pgvq.statistics import INTERVAL, MIN_RUNS, RANGE, estimate
-from pgvq.study import Finding
+from pgvq.study.definition import Finding
 
 GAME = "the game itself"
 RIGHT = 0.5  # a cosine above it is called the right direction

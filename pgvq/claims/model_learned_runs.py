@@ -23,7 +23,7 @@ from pgvq.claims.model_training import Trained, compiled, halfway, train
 from pgvq.devices import side_by_side
 from pgvq.envs import SmoothPong
 from pgvq.rollout import Games
-from pgvq.study import Say
+from pgvq.study.definition import Say
 from pgvq.types import Key, Params, PyTree
 
 DEVIATION = 0.3  # of the noise on the actions while gradients are taken, full speeds

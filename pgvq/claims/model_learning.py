@@ -9,7 +9,7 @@ from jax import Array
 
 from pgvq.claims.model_environment import NETWORK, Model, predict
 from pgvq.envs import SmoothPong
-from pgvq.optimizers import adam
+from pgvq.ops.optimizers import adam
 from pgvq.rollout import init_world, rollout
 from pgvq.types import Key, Params, PyTree, Transition
 

@@ -7,8 +7,8 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.algorithms import AnalyticPolicyGradient
+from pgvq.networks.torsos import MLP
 from pgvq.rollout import Games, play
-from pgvq.torsos import MLP
 from pgvq.types import Key, Params, PyTree
 
 TORSO = MLP((32, 32))  # small, so that many gradients can be taken

@@ -6,8 +6,8 @@ import pandas as pd
 
 from pgvq.claims.model_smooth_numbers import SCORE_FUNCTION
 from pgvq.claims.model_smooth_runs import BACKPROPAGATION
-from pgvq.plotting_panels import COLORS, Curve, Panel, Rows, panels, seeds_curve
-from pgvq.study import Finding
+from pgvq.plotting.panels import COLORS, Curve, Panel, Rows, panels, seeds_curve
+from pgvq.study.definition import Finding
 
 HUES = {
     BACKPROPAGATION: COLORS["backpropagation"],

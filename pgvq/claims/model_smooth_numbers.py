@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from pgvq.analysis.statistics import estimate, interquartile_mean, steps_to_reach
 from pgvq.claims.model_smooth_runs import (
     BACKPROPAGATION,
     DEVIATION,
@@ -16,9 +17,8 @@ from pgvq.claims.model_statistics import (
     cosine_of_each,
     total_variance,
 )
-from pgvq.score_meaning import RANDOM_PLAY
-from pgvq.statistics import estimate, interquartile_mean, steps_to_reach
-from pgvq.study import Finding
+from pgvq.experiments.score_meaning import RANDOM_PLAY
+from pgvq.study.definition import Finding
 
 SCORES = (-0.5, 0.0)  # mean returns of a point whose agent steps are counted
 SHORT = 16  # agent steps: a horizon that ends before most rallies are decided

@@ -17,7 +17,7 @@ from pgvq.claims.model_training import Trained, compiled, halfway, train
 from pgvq.devices import side_by_side
 from pgvq.envs import Pong, SmoothPong, as_button
 from pgvq.rollout import Games
-from pgvq.study import Say
+from pgvq.study.definition import Say
 from pgvq.types import InputError
 
 BACKPROPAGATION = "backpropagation"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from pgvq.statistics import Estimate, Floats
+from pgvq.analysis.statistics import Estimate, Floats
 
 RESAMPLES = 300
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from pgvq.lane import TRAINING, seed_key
+from pgvq.training.lane import TRAINING, seed_key
 from pgvq.types import Params, Ratio
 
 # Mean return in points: from random play's -0.86, half of the way to level.

@@ -8,8 +8,8 @@ from pgvq.claims import reward_numbers
 from pgvq.claims.reward_environment import PaidPong, paid_by, paid_share
 from pgvq.claims.reward_figures import draw
 from pgvq.claims.reward_runs import REWARDS, Sizes, actor_critics, dqns, train
-from pgvq.experiment import Experiment
-from pgvq.study import Claim, Finding, Say
+from pgvq.experiments.definition import Experiment
+from pgvq.study.definition import Claim, Finding, Say
 
 # Without FIRE it is learnt in a tenth of the time, and that is what a minute has.
 ENV = PaidPong(num_actions=3)

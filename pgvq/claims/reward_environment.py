@@ -16,8 +16,8 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.envs import Pong, PongParams, evaluation_env
-from pgvq.envs.pong import PongState, Stepped
-from pgvq.envs.pong_rewards import REWARDS, Played
+from pgvq.envs.pong.environment import PongState, Stepped
+from pgvq.envs.pong.rewards import REWARDS, Played
 from pgvq.rollout import init_world, rollout
 from pgvq.types import InputError, Key, PyTree
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from pgvq.claims.reward_runs import REWARDS, STARTS, TARGETS, pivoted
-from pgvq.plotting_panels import COLORS, Curve, Panel, Rows, panels, seeds_curve
-from pgvq.study import Finding
+from pgvq.plotting.panels import COLORS, Curve, Panel, Rows, panels, seeds_curve
+from pgvq.study.definition import Finding
 
 SCORE = "score: points won minus lost, per game"
 STEPS = "agent steps of each run, thousands"

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pgvq.claims.reward_runs import BASELINE, REWARDS, STARTS, TARGETS, Runs, pivoted
-from pgvq.statistics import (
+from pgvq.analysis.statistics import (
     MIN_RUNS,
     Estimate,
     Floats,
     difference,
     estimate,
 )
+from pgvq.claims.reward_runs import BASELINE, REWARDS, STARTS, TARGETS, Runs, pivoted
 
 AT_END = "the game's end"
 SMALL = 3.0  # points: less is not called an improvement

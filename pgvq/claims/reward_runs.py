@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from pgvq.algorithms import DQN, ActorCritic, Algorithm
+from pgvq.analysis.statistics import Floats
 from pgvq.claims.reward_environment import PaidPong, paid_by
 from pgvq.devices import side_by_side
-from pgvq.experiment import Experiment
-from pgvq.lane import Lane
-from pgvq.statistics import Floats
-from pgvq.study import Say
-from pgvq.training import Lanes
+from pgvq.experiments.definition import Experiment
+from pgvq.study.definition import Say
+from pgvq.training.lane import Lane
+from pgvq.training.lanes import Lanes
 
 REWARDS = {"hits": "hit", "points": "score", "the game's end": "game"}  # ours: Pong's
 BASELINE = "points"  # the DQN that takes part in all three comparisons

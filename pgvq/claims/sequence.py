@@ -9,8 +9,8 @@ import pandas as pd
 
 from pgvq.claims import choice_curves, choice_sequence
 from pgvq.claims.choice_sequence import BATCH, DIGITS, LENGTH, RATES, READING, WIDTH
-from pgvq.plotting_panels import COLORS, Panel, Rows, panels
-from pgvq.study import Claim, Finding, Say
+from pgvq.plotting.panels import COLORS, Panel, Rows, panels
+from pgvq.study.definition import Claim, Finding, Say
 
 SUPERVISED = "backpropagation, right answers given"
 BY_REWARD = "REINFORCE, a reward for the whole"

@@ -17,7 +17,7 @@ from pgvq.claims.choice_threshold import (
 )
 from pgvq.claims.choice_threshold_figures import draw
 from pgvq.envs.choices import THRESHOLD, won
-from pgvq.study import Claim, Finding, Say
+from pgvq.study.definition import Claim, Finding, Say
 
 OUTPUTS = np.linspace(0.1, 0.9, 17)  # of the network, at which gradients are estimated
 DISTANCES = (0.05, 0.1, 0.2, 0.4)  # from the threshold

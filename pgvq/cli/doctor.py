@@ -33,10 +33,10 @@ from pgvq.doctor import (
 )
 from pgvq.envs.checks import check_choice
 from pgvq.envs.contract import is_environment
-from pgvq.experiment import check_algorithm
-from pgvq.files import one_line
+from pgvq.experiments.definition import check_algorithm
 from pgvq.plain_text import literal, say
 from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
+from pgvq.storage.files import one_line
 from pgvq.types import InputError
 
 INDENT = 9  # below the outcomes, the longest of which is "skipped"

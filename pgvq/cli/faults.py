@@ -2,7 +2,7 @@
 
 import traceback
 
-from pgvq.debugging import whose
+from pgvq.training.debugging import whose
 
 
 def ended_by(stop: SystemExit) -> str:

@@ -15,8 +15,8 @@ from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
 from pgvq.envs import PONG_ID, Pong
 from pgvq.envs.checks import check_choice
-from pgvq.experiment import is_sweepable
-from pgvq.paths import in_short, settable
+from pgvq.experiments.definition import is_sweepable
+from pgvq.experiments.field_paths import in_short, settable
 from pgvq.plain_text import literal, say
 from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
 from pgvq.types import InputError

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pgvq.experiment import Experiment
-from pgvq.files import one_line
-from pgvq.locations import as_path
-from pgvq.study import Study
+from pgvq.experiments.definition import Experiment
+from pgvq.storage.files import one_line
+from pgvq.storage.locations import as_path
+from pgvq.study.definition import Study
 from pgvq.types import InputError
 
 EXAMPLE = "experiments/pong.py"

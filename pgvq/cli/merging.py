@@ -1,21 +1,17 @@
 """`pgvq merge`: results folders of several machines become one."""
 
-from typing import TYPE_CHECKING
-
 from rich.console import Console
 
 from pgvq import plotting
-from pgvq.merging import merge
+from pgvq.cli.options import Merge
+from pgvq.cli.progress_display import Plain
+from pgvq.cli.summary_table import print_summary
+from pgvq.experiments.seeds import listed
 from pgvq.plain_text import say, visible
-from pgvq.progress_display import Plain
-from pgvq.seeds import listed
-from pgvq.summary_table import print_summary
-
-if TYPE_CHECKING:
-    from pgvq.cli import Merge
+from pgvq.running.merging import merge
 
 
-def merge_folders(asked: "Merge", console: Console) -> int:
+def merge_folders(asked: Merge, console: Console) -> int:
     """Merges, prints the table and draws the figures; returns the exit status."""
     found = merge(asked.folders, asked.out, Plain(console))
     print_summary(found, console=console)

@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from pgvq.envs.checks import check_choice
-from pgvq.files import atomic
-from pgvq.locations import as_path
 from pgvq.plain_text import say
+from pgvq.storage.files import atomic
+from pgvq.storage.locations import as_path
 from pgvq.types import InputError
 
 FAMILIES = ("policy_gradient", "q_learning", "replay", "bare")  # the templates' names

@@ -4,7 +4,8 @@ A target is a variant of the experiment, an algorithm (all its variants), or `*`
 variant that has the field). What follows is a field, or a field of a field: of the
 environment (`dqn.env.frame_skip=4`), of its parameters (`dqn.env_params.x=1`) or of a
 network (`dqn.torso.features=128,128`). Values are read by the type of the field; a
-function is one of `pgvq.paths.FUNCTIONS` (`dqn.torso.activation=tanh`).
+function is one of `pgvq.experiments.field_paths.FUNCTIONS`
+(`dqn.torso.activation=tanh`).
 """
 
 import difflib
@@ -16,9 +17,8 @@ from flax import linen as nn
 from gymnax.environments.environment import Environment
 
 from pgvq import envs
-from pgvq.experiment import Experiment
-from pgvq.naming import algorithm_name
-from pgvq.paths import (
+from pgvq.experiments.definition import Experiment
+from pgvq.experiments.field_paths import (
     Changes,
     NoFieldError,
     changed,
@@ -28,6 +28,7 @@ from pgvq.paths import (
     note,
     type_of,
 )
+from pgvq.experiments.naming import algorithm_name
 from pgvq.types import InputError
 
 EXAMPLE = "dqn.learning_rate=3e-4"

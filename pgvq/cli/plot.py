@@ -3,21 +3,22 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
 from pgvq import plotting
-from pgvq.budgets import ladders_in, series_in
+from pgvq.analysis.combining import combine
 from pgvq.cli.loading import load_study
+from pgvq.cli.options import Plot
 from pgvq.cli.studying import plot_study
+from pgvq.cli.summary_table import print_summary
 from pgvq.cli.tune import plot_tuning
 from pgvq.cli.usage import EXAMPLES
-from pgvq.combining import combine
-from pgvq.locations import as_path
+from pgvq.experiments.budgets import ladders_in, series_in
 from pgvq.plain_text import say
-from pgvq.plotting_captions import differences
-from pgvq.plotting_options import (
+from pgvq.plotting.captions import differences
+from pgvq.plotting.options import (
     Options,
     chosen_results,
     label_in,
@@ -25,18 +26,15 @@ from pgvq.plotting_options import (
     own_names,
     shown_variants,
 )
-from pgvq.results import Results
-from pgvq.summary_table import print_summary
+from pgvq.results.store import Results
+from pgvq.storage.locations import as_path
 from pgvq.tuning.folder import is_tuning
 from pgvq.types import InputError
-
-if TYPE_CHECKING:
-    from pgvq.cli import Plot
 
 _SUMMARY_MODE = "greedy"
 
 
-def draw(asked: "Plot", console: Console) -> int:
+def draw(asked: Plot, console: Console) -> int:
     """Draws results folders, or a study by its file; returns the exit status."""
     if not asked.folders:
         raise InputError(
@@ -72,7 +70,7 @@ def draw(asked: "Plot", console: Console) -> int:
     return 0
 
 
-def _draw_series(asked: "Plot", folder: Path) -> list[Path]:
+def _draw_series(asked: Plot, folder: Path) -> list[Path]:
     """Draws what the results folders in a folder show together, if they do.
 
     Raises:
@@ -93,7 +91,7 @@ def _draw_series(asked: "Plot", folder: Path) -> list[Path]:
     return plotting.plot_series(folder, out, mode=asked.mode, format=formats)
 
 
-def _draw_study(asked: "Plot", file: str, console: Console) -> int:
+def _draw_study(asked: Plot, file: str, console: Console) -> int:
     if len(asked.folders) > 1:
         raise InputError(
             f"{file} is a study's file, which is drawn by itself; give it alone"
@@ -116,7 +114,7 @@ def _draw_study(asked: "Plot", file: str, console: Console) -> int:
     return plot_study(study, console)
 
 
-def _options(asked: "Plot", results: Results) -> dict[str, Any]:
+def _options(asked: Plot, results: Results) -> dict[str, Any]:
     """The options as keyword arguments, with the names that the results have."""
     known = own_names(results)
 

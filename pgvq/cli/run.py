@@ -3,31 +3,36 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 from rich.console import Console
 
-from pgvq import devices, plotting, seeds
-from pgvq.adaptive_run import (
+from pgvq import devices, plotting
+from pgvq.algorithms.base import RolloutAlgorithm
+from pgvq.analysis.adaptive import Comparison, sentences
+from pgvq.cli.loading import execute, load_experiment, load_study, select
+from pgvq.cli.options import Run
+from pgvq.cli.overrides import override
+from pgvq.cli.progress_display import reporter_for
+from pgvq.cli.studying import run_study
+from pgvq.cli.summary_table import print_summary
+from pgvq.experiments import seeds
+from pgvq.experiments.definition import Experiment
+from pgvq.experiments.score_meaning import environment_of_variant
+from pgvq.interrupts import INTERRUPTED
+from pgvq.plain_text import say, visible
+from pgvq.results.store import Results
+from pgvq.running.adaptive import (
     MOST_SEEDS,
     check_comparable,
     planned,
     run_adaptively,
 )
-from pgvq.algorithms.base import RolloutAlgorithm
-from pgvq.analysis.adaptive import Comparison, sentences
-from pgvq.cli.loading import execute, load_experiment, load_study, select
-from pgvq.cli.overrides import override
-from pgvq.cli.studying import run_study
-from pgvq.experiment import Experiment
-from pgvq.interrupts import INTERRUPTED
-from pgvq.locations import as_path
-from pgvq.plain_text import say, visible
-from pgvq.progress_display import reporter_for
-from pgvq.results import Results
-from pgvq.runner import Interrupted, run
-from pgvq.schema import (
+from pgvq.running.runner import run
+from pgvq.running.session import Interrupted
+from pgvq.storage.locations import as_path
+from pgvq.storage.schema import (
     choice,
     listed,
     mapped,
@@ -37,12 +42,7 @@ from pgvq.schema import (
     record,
     text,
 )
-from pgvq.score_meaning import environment_of_variant
-from pgvq.summary_table import print_summary
 from pgvq.types import InputError
-
-if TYPE_CHECKING:
-    from pgvq.cli import Run
 
 CHANGES = ("seeds", "steps", "evaluations", "games")  # options that change experiments
 
@@ -68,7 +68,7 @@ SOURCE = record(
 )
 
 
-def run_file(asked: "Run", console: Console) -> int:
+def run_file(asked: Run, console: Console) -> int:
     """Runs what a file defines, experiments or a study; returns the exit status."""
     changes = {name: getattr(asked, name) for name in CHANGES}
     changes["seeds"] = _seeds(asked.seeds)

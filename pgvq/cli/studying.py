@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from pgvq import devices
-from pgvq.files import atomic, one_line
-from pgvq.locations import as_path
 from pgvq.plain_text import say, visible
-from pgvq.study import Claim, Study, chosen, found, is_measured, measured
-from pgvq.study_page import write_page
+from pgvq.storage.files import atomic, one_line
+from pgvq.storage.locations import as_path
+from pgvq.study.definition import Claim, Study, chosen, found, is_measured, measured
+from pgvq.study.page import write_page
 from pgvq.types import InputError
 
 DOCUMENTS = Path("docs")

@@ -2,33 +2,31 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
 from pgvq import devices
 from pgvq.cli.listing import listed, new_table, ranged, short_value
 from pgvq.cli.loading import defined, load_module
-from pgvq.files import stands
+from pgvq.cli.options import Tune
+from pgvq.cli.progress_display import reporter_for
+from pgvq.experiments.seeds import from_text, numbers
 from pgvq.interrupts import INTERRUPTED
-from pgvq.locations import as_path
 from pgvq.plain_text import literal, say, visible
-from pgvq.progress_display import reporter_for
-from pgvq.seeds import from_text, numbers
+from pgvq.storage.files import stands
+from pgvq.storage.locations import as_path
 from pgvq.tuning.definition import Tuning
 from pgvq.tuning.folder import CHOSEN, check_folder, read_chosen, read_description
 from pgvq.tuning.ledger import check_equal, effort, read
 from pgvq.tuning.search import tune
 from pgvq.types import InputError
 
-if TYPE_CHECKING:
-    from pgvq.cli import Tune
-
 FOLDER = Path("results", "tuning")
 EXAMPLE = "experiments/tune_pong.py"
 
 
-def tune_file(asked: "Tune", console: Console) -> int:
+def tune_file(asked: Tune, console: Console) -> int:
     """Searches what a file's tunings lack; returns the exit status."""
     tunings = [_changed(each, asked) for each in load_tunings(asked.file)]
     names = {tuning.name for tuning in tunings} if len(tunings) > 1 else set()
@@ -49,7 +47,7 @@ def tune_file(asked: "Tune", console: Console) -> int:
     return 0
 
 
-def _folder(tuning: Tuning, asked: "Tune", several: bool) -> Path:
+def _folder(tuning: Tuning, asked: Tune, several: bool) -> Path:
     """Where a tuning is kept; several of a file have a folder of their own each."""
     given = None if asked.out is None else as_path(asked.out, "--out")
     if several:
@@ -67,7 +65,7 @@ def load_tunings(file: str) -> list[Tuning]:
     return defined(load_module(file), Tuning, EXAMPLE, file)
 
 
-def _changed(tuning: Tuning, asked: "Tune") -> Tuning:
+def _changed(tuning: Tuning, asked: Tune) -> Tuning:
     """The tuning as the command line wants it."""
     changes: dict[str, Any] = {}
     for name in ("trials", "steps"):
@@ -81,7 +79,7 @@ def _changed(tuning: Tuning, asked: "Tune") -> Tuning:
     return tuning.replace(**changes) if changes else tuning
 
 
-def _command(asked: "Tune") -> str:
+def _command(asked: Tune) -> str:
     """The command line that goes on."""
     words = ["pgvq", "tune", asked.file]
     for name in ("out", "trials", "steps", "seeds", "only"):

@@ -2,35 +2,34 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from pgvq import checkpoints, results
 from pgvq.algorithms import Algorithm
 from pgvq.algorithms.base import act_with_memory, initial_memory
 from pgvq.cli.loading import load_experiment, select
+from pgvq.cli.options import Watch
 from pgvq.cli.run import made_from
-from pgvq.differences import differences
 from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
 from pgvq.envs.checks import check_choice
-from pgvq.envs.pong_rendering import render, write_gif
-from pgvq.experiment import Experiment
-from pgvq.files import stands
-from pgvq.lane import Lane
-from pgvq.locations import as_path
+from pgvq.envs.pong.rendering import render, write_gif
+from pgvq.experiments.definition import Experiment
+from pgvq.experiments.differences import differences
+from pgvq.experiments.seeds import listed
 from pgvq.plain_text import say
+from pgvq.results import store as results
+from pgvq.results.trust import is_ours
 from pgvq.rollout import forget
-from pgvq.seeds import listed
-from pgvq.training import Lanes
-from pgvq.trust import is_ours
+from pgvq.storage.files import stands
+from pgvq.storage.locations import as_path
+from pgvq.training import checkpoints
+from pgvq.training.lane import Lane
+from pgvq.training.lanes import Lanes
 from pgvq.types import InputError, Key
-
-if TYPE_CHECKING:
-    from pgvq.cli import Watch
 
 STRIDE = 2  # agent steps from one picture to the next
 MOST = 10_000_000  # games, or agent steps of one
@@ -46,7 +45,7 @@ class Played(NamedTuple):
     ended: Any  # [T, G] bool: the game was over, or cut, after this step
 
 
-def watch(asked: "Watch", console: Console) -> int:
+def watch(asked: Watch, console: Console) -> int:
     """Plays, prints the scores and writes the GIF; returns the exit status."""
     out = _checked(asked)
     folder = as_path(asked.folder, "FOLDER")
@@ -80,7 +79,7 @@ def watch(asked: "Watch", console: Console) -> int:
     return 0
 
 
-def _checked(asked: "Watch") -> Path:
+def _checked(asked: Watch) -> Path:
     """Where the GIF goes; raises `InputError` for what cannot be played or written."""
     for name in ("games", "max_steps"):
         value, option = getattr(asked, name), name.replace("_", "-")

@@ -23,7 +23,7 @@ from pgvq.algorithms.base import RolloutAlgorithm, TrainState, initial_memory
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.diagnostics.q_values import values_of
 from pgvq.envs import vector_step
-from pgvq.losses import action_value
+from pgvq.ops.losses import action_value
 from pgvq.rollout import World, init_world, rollout
 from pgvq.types import InputError, Key, PyTree, Transition
 

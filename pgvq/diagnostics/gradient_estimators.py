@@ -16,9 +16,9 @@ from jax import Array
 from pgvq.algorithms import PPO, REINFORCE, ActorCritic
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.envs import vector_reset
-from pgvq.minibatches import shuffled_indices
-from pgvq.networks import ActorCritic as ActorCriticNetwork
-from pgvq.networks import RecurrentActorCritic
+from pgvq.networks.heads import ActorCritic as ActorCriticNetwork
+from pgvq.networks.heads import RecurrentActorCritic
+from pgvq.ops.minibatches import shuffled_indices
 from pgvq.types import InputError, Key, Params, Transition
 
 REINFORCES: dict[Any, str] = {

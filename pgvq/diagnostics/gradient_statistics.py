@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from pgvq.statistics import Floats
+from pgvq.analysis.statistics import Floats
 
 CONFIDENCE = 0.95
 

@@ -13,7 +13,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from pgvq.algorithms.base import RolloutAlgorithm
 from pgvq.diagnostics.q_values import Measure, overestimated
-from pgvq.lane import EVALUATION, TRAINING, seed_key
+from pgvq.training.lane import EVALUATION, TRAINING, seed_key
 from pgvq.types import InputError
 
 

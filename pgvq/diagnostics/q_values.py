@@ -25,8 +25,8 @@ from pgvq.diagnostics.exact import (
     value_iteration,
     visits,
 )
-from pgvq.losses import action_value, entropy, expected_value
-from pgvq.returns import lambda_returns
+from pgvq.ops.losses import action_value, entropy, expected_value
+from pgvq.ops.returns import lambda_returns
 from pgvq.rollout import init_world, rollout
 from pgvq.types import InputError, Key, Params, PyTree, Transition
 

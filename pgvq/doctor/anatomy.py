@@ -14,7 +14,7 @@ from jax import Array
 
 from pgvq.algorithms.base import Algorithm, initial_memory
 from pgvq.doctor.probe import STATES, Place
-from pgvq.experiment import is_sweepable
+from pgvq.experiments.definition import is_sweepable
 from pgvq.types import PyTree
 
 

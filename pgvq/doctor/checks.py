@@ -144,7 +144,7 @@ CHECKS: dict[str, Check] = {
     "bootstrap": Check(
         "targets bootstrap from the state that followed",
         "an index off by one in a recursion of returns reads another state's value",
-        "compare with pgvq.returns.lambda_returns; behind the last row stands the "
+        "compare with pgvq.ops.returns.lambda_returns; behind the last row stands the "
         "value of its next_obs",
         behaviour.bootstrap,
         ("choice", *(name for name in TRIALS if name.startswith("bootstrap"))),
@@ -154,7 +154,7 @@ CHECKS: dict[str, Check] = {
         "a return that is cut at the rollout's edge, or bootstrapped there from "
         "nothing, undervalues what pays late",
         "leave out steps whose episode is still running at the edge "
-        "(pgvq.returns.has_ended), or learn values to bootstrap from",
+        "(pgvq.ops.returns.has_ended), or learn values to bootstrap from",
         behaviour.unfinished,
         (*VALUES, "unfinished"),
     ),

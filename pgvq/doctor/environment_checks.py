@@ -1,11 +1,12 @@
 """The checks of an environment, in the order in which they are made."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pgvq.doctor.random_play import Subject
 from pgvq.doctor.report import Check, Verdict, failed, passed, skipped
 from pgvq.envs.discrete import num_states, state_index
 from pgvq.envs.observations import reading
@@ -13,14 +14,11 @@ from pgvq.envs.spaces import dtype_of, kind_of, part, parts_of, written
 from pgvq.envs.trying import outside
 from pgvq.types import InputError, PyTree
 
-if TYPE_CHECKING:
-    from pgvq.doctor.environment import Subject
-
 CLOCK = 6  # agent steps of an episode, where the clock is looked at
 NEVER = 2**28
 
 
-def contract(subject: "Subject") -> Verdict:
+def contract(subject: Subject) -> Verdict:
     """What `reset`, `step_env` and `step` return, in shapes and dtypes."""
     if subject.fault:
         return failed(subject.fault)
@@ -31,7 +29,7 @@ def contract(subject: "Subject") -> Verdict:
     )
 
 
-def dtypes(subject: "Subject") -> Verdict:
+def dtypes(subject: Subject) -> Verdict:
     """The declared dtype of each observation against the one that is shown."""
     shown = jax.eval_shape(
         subject.env.reset, jax.eval_shape(lambda: jax.random.key(0)), subject.params
@@ -58,7 +56,7 @@ def _other_dtypes(space: Any, shown: PyTree, name: str) -> list[str]:
     return [f"observation_space declares {declared}{where} and {shown.dtype} is shown"]
 
 
-def bounds(subject: "Subject") -> Verdict:
+def bounds(subject: Subject) -> Verdict:
     """Whether random play stays in the observation space."""
     play = subject.together
     for where, obs in (("reset", play.first), ("step", play.obs), ("step", play.final)):
@@ -68,7 +66,7 @@ def bounds(subject: "Subject") -> Verdict:
     return passed(f"{steps:,} random steps stay in {written(subject.space)}")
 
 
-def rewards(subject: "Subject") -> Verdict:
+def rewards(subject: Subject) -> Verdict:
     """Whether all that is paid is a finite number."""
     reward = np.asarray(subject.together.reward, np.float64)
     bad = ~np.isfinite(reward)
@@ -82,7 +80,7 @@ def rewards(subject: "Subject") -> Verdict:
     return passed(f"rewards of random play lie between {low:.6g} and {high:.6g}")
 
 
-def determinism(subject: "Subject") -> Verdict:
+def determinism(subject: Subject) -> Verdict:
     """The same keys and actions twice, compiled once, and twice without compilation."""
     where = _differs(subject.together, subject.again)
     if where := where or _differs(subject.eager, subject.eager_again):
@@ -90,7 +88,7 @@ def determinism(subject: "Subject") -> Verdict:
     return passed("the same keys and actions give the same numbers, to the last bit")
 
 
-def side_by_side(subject: "Subject") -> Verdict:
+def side_by_side(subject: Subject) -> Verdict:
     """One game among others against the same game by itself."""
     many = _game(subject.together, 0)
     if where := _differs(many, subject.alone, 1e-4):
@@ -98,7 +96,7 @@ def side_by_side(subject: "Subject") -> Verdict:
     return passed("a game is the same alone and beside others")
 
 
-def compiled(subject: "Subject") -> Verdict:
+def compiled(subject: Subject) -> Verdict:
     """Compiled steps against steps outside of `jit`."""
     eager = subject.eager
     steps = len(eager.reward)
@@ -109,7 +107,7 @@ def compiled(subject: "Subject") -> Verdict:
     return passed(f"{steps} steps are the same with and without compilation")
 
 
-def final_observation(subject: "Subject") -> Verdict:
+def final_observation(subject: Subject) -> Verdict:
     """What `info["final_observation"]` is, after an end and elsewhere."""
     play = subject.together
     if not play.ended.any():
@@ -132,7 +130,7 @@ def final_observation(subject: "Subject") -> Verdict:
     return passed("it is the observation before the reset, and elsewhere the same")
 
 
-def auto_reset(subject: "Subject") -> Verdict:
+def auto_reset(subject: Subject) -> Verdict:
     """Whether what follows an end is an episode's beginning."""
     play = subject.together
     if not play.ended.any():
@@ -162,7 +160,7 @@ def auto_reset(subject: "Subject") -> Verdict:
     return passed(f"{int(ended.sum())} ends were followed by an episode's beginning")
 
 
-def clock(subject: "Subject") -> Verdict:
+def clock(subject: Subject) -> Verdict:
     """A clock of few steps against one that never rings, with the same keys."""
     short, endless = subject.clocked(CLOCK), subject.clocked(NEVER)
     if short is None or endless is None:
@@ -205,7 +203,7 @@ def clock(subject: "Subject") -> Verdict:
     return passed(f"with max_steps_in_episode={CLOCK} it truncates after {CLOCK} steps")
 
 
-def keys(subject: "Subject") -> Verdict:
+def keys(subject: Subject) -> Verdict:
     """Whether chance comes from the keys, after an automatic reset too."""
     first, start = subject.resets
     kinds = _kinds((first, start))
@@ -225,7 +223,7 @@ def keys(subject: "Subject") -> Verdict:
     return passed(f"{len(first_leaf(first))} resets begin in {kinds} ways")
 
 
-def states(subject: "Subject") -> Verdict:
+def states(subject: Subject) -> Verdict:
     """What is registered for tabular methods, against what is seen."""
     try:
         count = int(num_states(subject.env))

@@ -21,7 +21,7 @@ from pgvq.doctor.report import (
 )
 from pgvq.doctor.trials import TRIALS
 from pgvq.envs.contract import line_of
-from pgvq.files import one_line
+from pgvq.storage.files import one_line
 from pgvq.types import InputError
 
 PATIENCE = 900.0  # seconds per check: far more than a sound algorithm needs

@@ -21,8 +21,8 @@ from pgvq.doctor.probe import STATES
 from pgvq.doctor.school import ASKED, Learnt, School
 from pgvq.doctor.sizing import AWKWARD, Size, sized
 from pgvq.doctor.trials import TRIALS, WANDER
-from pgvq.lane import TRAINING, Lane, Progress, seed_key
-from pgvq.training import Lanes
+from pgvq.training.lane import TRAINING, Lane, Progress, seed_key
+from pgvq.training.lanes import Lanes
 from pgvq.types import InputError, Key
 
 SEEDS = 4  # of the contract

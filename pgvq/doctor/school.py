@@ -13,7 +13,7 @@ from pgvq.doctor.once import once
 from pgvq.doctor.probe import STATES
 from pgvq.doctor.sizing import LEARNING, learning_iterations, schooling, sized
 from pgvq.doctor.trials import TRIALS, WANDER
-from pgvq.lane import TRAINING, seed_key
+from pgvq.training.lane import TRAINING, seed_key
 from pgvq.types import Key
 
 CLASSES = 3  # seeds that learn each trial

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pgvq.algorithms.base import Continuous
 from pgvq.doctor.anatomy import field_names, replaced
 from pgvq.doctor.probe import Probe, Tables
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 from pgvq.types import InputError
 
 

@@ -13,10 +13,15 @@ from pgvq.envs.finite_mdp import (
     policy_values,
     random_mdp,
 )
-from pgvq.envs.pong import Pong, PongParams
-from pgvq.envs.pong_state import PongState
+from pgvq.envs.pong.environment import Pong, PongParams
+from pgvq.envs.pong.state import PongState
 from pgvq.envs.registry import PONG_ID, UNLISTED, discrete_environments, make
-from pgvq.envs.smooth_pong import SmoothPong, SmoothPongParams, as_button, as_speed
+from pgvq.envs.smooth_pong.environment import (
+    SmoothPong,
+    SmoothPongParams,
+    as_button,
+    as_speed,
+)
 from pgvq.envs.vector import evaluation_env, forgets, vector_reset, vector_step
 
 __all__ = [

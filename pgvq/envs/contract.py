@@ -21,8 +21,8 @@ from jax.core import Tracer
 from pgvq.envs.memo import once_per_environment
 from pgvq.envs.spaces import kind_of, space_of, written
 from pgvq.envs.trying import check_played, check_shown
-from pgvq.files import one_line
 from pgvq.scalars import shown
+from pgvq.storage.files import one_line
 from pgvq.types import InputError, PyTree
 
 MEMBERS = ("reset", "step", "default_params", "action_space", "observation_space")

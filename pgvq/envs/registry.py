@@ -14,8 +14,8 @@ from pgvq.envs.choices import LeftOrRight
 from pgvq.envs.contract import actions_in_words, check_num_actions, is_environment
 from pgvq.envs.finite_mdp import random_mdp
 from pgvq.envs.own import own_environment
-from pgvq.envs.pong import Pong
-from pgvq.envs.smooth_pong import SmoothPong
+from pgvq.envs.pong.environment import Pong
+from pgvq.envs.smooth_pong.environment import SmoothPong
 from pgvq.plugins import ENVIRONMENT_PLUGINS, plugins
 from pgvq.scalars import shown
 from pgvq.types import InputError

@@ -17,7 +17,7 @@ from pgvq.envs.spaces import (
     start_of,
     written,
 )
-from pgvq.files import one_line
+from pgvq.storage.files import one_line
 from pgvq.types import InputError, Key, PyTree
 
 STEPS, GAMES = 24, 4  # agent steps that are tried, side by side

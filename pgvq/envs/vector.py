@@ -12,7 +12,7 @@ from gymnax.environments.environment import Environment
 from gymnax.wrappers.purerl import GymnaxWrapper
 from jax import Array
 
-from pgvq.envs.pong import Pong, Stepped
+from pgvq.envs.pong.environment import Pong, Stepped
 from pgvq.types import Key, PyTree
 
 

@@ -13,7 +13,7 @@ from jax import Array
 
 from pgvq import Experiment, make
 from pgvq.algorithms.base import leaf, static
-from pgvq.returns import has_ended, lambda_returns
+from pgvq.ops.returns import has_ended, lambda_returns
 from pgvq.rollout import World, init_world, rollout
 from pgvq.types import Key, Metrics
 

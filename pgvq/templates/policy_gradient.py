@@ -8,8 +8,8 @@ from jax import Array
 from pgvq import Experiment, make
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.losses import entropy, log_prob, policy_gradient_loss, squared_error
 from pgvq.networks import Critic
+from pgvq.ops.losses import entropy, log_prob, policy_gradient_loss, squared_error
 from pgvq.types import Metrics, Params, Transition
 
 

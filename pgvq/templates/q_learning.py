@@ -10,10 +10,10 @@ from jax import Array
 from pgvq import Experiment, make
 from pgvq.algorithms.base import Learner, leaf, static
 from pgvq.algorithms.q_learning import QLearning
-from pgvq.losses import action_value, squared_error
 from pgvq.networks import apply_over_time
-from pgvq.optimizers import adam, descend
-from pgvq.returns import lambda_returns
+from pgvq.ops.losses import action_value, squared_error
+from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, Transition
 
 

@@ -14,8 +14,8 @@ from pgvq import Experiment, make
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
-from pgvq.losses import action_value, greedy_value, squared_error
-from pgvq.optimizers import adam, descend
+from pgvq.ops.losses import action_value, greedy_value, squared_error
+from pgvq.ops.optimizers import adam, descend
 from pgvq.types import Key, Metrics, Params
 
 

@@ -20,13 +20,13 @@ from typing import Any, cast
 from pgvq import bounds
 from pgvq.algorithms.base import Algorithm
 from pgvq.bounds import plain_number
-from pgvq.experiment import Experiment, named
-from pgvq.files import plain
-from pgvq.identity import digest
-from pgvq.paths import in_short
-from pgvq.results_format import MODES
+from pgvq.experiments.definition import Experiment, named
+from pgvq.experiments.field_paths import in_short
+from pgvq.experiments.seeds import checked, numbers
+from pgvq.identity.description import digest
+from pgvq.results.format import MODES
 from pgvq.scalars import shown
-from pgvq.seeds import checked, numbers
+from pgvq.storage.files import plain
 from pgvq.tuning.ranges import Space, space_of
 from pgvq.types import InputError
 

@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from pgvq.files import atomic, stands
 from pgvq.plain_text import for_figure
-from pgvq.plotting_style import (
+from pgvq.plotting.style import (
     FAINT,
     INK,
     RC,
@@ -31,6 +30,7 @@ from pgvq.plotting_style import (
     wrapped,
     write_caption,
 )
+from pgvq.storage.files import atomic, stands
 from pgvq.tuning.analysis import (
     Found,
     Trials,

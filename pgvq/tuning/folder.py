@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pgvq.files import plain, read_json, stands, write_json
-from pgvq.identity import changes
-from pgvq.locations import as_path
-from pgvq.paths import in_short, with_settings
-from pgvq.places import folder_name
-from pgvq.provenance import version
-from pgvq.schema import (
+from pgvq.experiments.field_paths import in_short, with_settings
+from pgvq.identity.description import changes
+from pgvq.storage.files import plain, read_json, stands, write_json
+from pgvq.storage.locations import as_path
+from pgvq.storage.places import folder_name
+from pgvq.storage.provenance import version
+from pgvq.storage.schema import (
     anything,
     choice,
     either,

@@ -17,9 +17,9 @@ import numpy as np
 
 from pgvq.algorithms.fields import SCALES, Scale
 from pgvq.bounds import plain_number
-from pgvq.experiment import is_sweepable
-from pgvq.files import plain
-from pgvq.paths import fitting, holder, in_short, with_settings
+from pgvq.experiments.definition import is_sweepable
+from pgvq.experiments.field_paths import fitting, holder, in_short, with_settings
+from pgvq.storage.files import plain
 from pgvq.types import InputError
 
 Values = dict[str, Any]  # by dotted field: what a configuration sets

@@ -16,17 +16,17 @@ import numpy as np
 import pandas as pd
 
 from pgvq import devices
-from pgvq.debugging import check_precision
-from pgvq.files import plain, read_json, remove_leftovers, stands, write_json
-from pgvq.identity import Describer
+from pgvq.experiments.field_paths import with_settings
+from pgvq.identity.description import Describer
 from pgvq.interrupts import interruptible
-from pgvq.lane import Lane
-from pgvq.locations import as_path
-from pgvq.locking import locked
-from pgvq.paths import with_settings
-from pgvq.progress import Reporter
-from pgvq.provenance import provenance
+from pgvq.running.progress import Reporter
 from pgvq.scalars import shown
+from pgvq.storage.files import plain, read_json, remove_leftovers, stands, write_json
+from pgvq.storage.locations import as_path
+from pgvq.storage.locking import locked
+from pgvq.storage.provenance import provenance
+from pgvq.training.debugging import check_precision
+from pgvq.training.lane import Lane
 from pgvq.tuning import ledger as ledgers
 from pgvq.tuning.definition import Tuning
 from pgvq.tuning.folder import SESSIONS, begin, write_chosen

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from pgvq import checkpoints
-from pgvq.batch_run import CHECKPOINT_SECONDS, CHUNK_SECONDS
-from pgvq.feasibility import checked_bytes, usable_memory
-from pgvq.files import read_json, write_json
-from pgvq.lane import Evaluation, Lane, Progress
-from pgvq.progress import Reporter
-from pgvq.results_format import MODES
-from pgvq.runner import MAX_LANES
-from pgvq.schema import listed, maybe, number, problem
-from pgvq.training import Lanes
+from pgvq.results.format import MODES
+from pgvq.running.progress import Reporter
+from pgvq.running.session import CHECKPOINT_SECONDS, CHUNK_SECONDS, MAX_LANES
+from pgvq.storage.files import read_json, write_json
+from pgvq.storage.schema import listed, maybe, number, problem
+from pgvq.training import checkpoints
+from pgvq.training.feasibility import checked_bytes, usable_memory
+from pgvq.training.lane import Evaluation, Lane, Progress
+from pgvq.training.lanes import Lanes
 from pgvq.tuning.definition import Tuning
 from pgvq.types import InputError
 

@@ -9,8 +9,8 @@ import numpy as np
 from pages import ROOT, words
 from pages.headline import results, title
 from pgvq.analysis import few_runs
-from pgvq.curves import curves
-from pgvq.statistics import Estimate, estimate, interquartile_mean
+from pgvq.analysis.curves import curves
+from pgvq.analysis.statistics import Estimate, estimate, interquartile_mean
 
 RUNS = (3, 5, 10)
 

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from pages import ROOT, words
-from pgvq.results import Results, load
-from pgvq.statistics import RANGE
-from pgvq.summary import summarise
+from pgvq.analysis.statistics import RANGE
+from pgvq.analysis.summary import summarise
+from pgvq.results.store import Results, load
 
 TITLES = {"reinforce": "REINFORCE", "actor_critic": "actor-critic", "dqn": "DQN"}
 TITLES |= {"ppo": "PPO", "pqn": "PQN", "sac": "SAC"}

@@ -7,7 +7,7 @@ import pandas as pd
 from pages import words
 from pages.headline import results, summary, title
 from pgvq.analysis.comparisons import A_HIGHER, B_HIGHER, NOT_SHOWN
-from pgvq.summary import comparisons
+from pgvq.analysis.summary import comparisons
 
 
 @functools.cache

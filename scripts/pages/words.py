@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from pgvq.results import load
+from pgvq.results.store import load
 
 
 def score(value: float, digits: int = 1) -> str:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from by_value import batch, constant, gradient, loss_of
-from tiny import tiny
 
 from pgvq.types import InputError
+from tests.helpers.by_value import batch, constant, gradient, loss_of
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

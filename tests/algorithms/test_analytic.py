@@ -8,20 +8,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cli_fixtures import tiny as experiment_of
 from jax.flatten_util import ravel_pytree
-from probes import Steered
-from tiny import tiny
 
 from pgvq import AnalyticPolicyGradient, Experiment, Pong, SmoothPong
 from pgvq.algorithms import ActorCritic
 from pgvq.algorithms.base import Continuous, check_actions
 from pgvq.cli.overrides import override
-from pgvq.lane import Lane
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 from pgvq.rollout import init_world
-from pgvq.training import Lanes
+from pgvq.training.lane import Lane
+from pgvq.training.lanes import Lanes
 from pgvq.types import InputError
+from tests.helpers.cli_fixtures import tiny as experiment_of
+from tests.helpers.probes import Steered
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import tiny
 
 from pgvq.algorithms import ALGORITHMS, Algorithm, AnalyticPolicyGradient, Tabular
 from pgvq.algorithms.base import Continuous
 from pgvq.types import InputError, Ratio
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

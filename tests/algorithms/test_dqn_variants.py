@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import tiny
 
 from pgvq.algorithms.dqn import QLearner
 from pgvq.algorithms.replay_learning import Minibatch, Row
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

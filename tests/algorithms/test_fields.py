@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import tiny
 
 from pgvq import (
     ALGORITHMS,
@@ -20,8 +19,9 @@ from pgvq import (
     make,
 )
 from pgvq.algorithms.fields import _kinds
-from pgvq.networks import MLP, QNetwork, Torso
-from pgvq.torsos import Conv, Convolution
+from pgvq.networks.heads import QNetwork
+from pgvq.networks.torsos import MLP, Conv, Convolution, Torso
+from tests.helpers.tiny import tiny
 
 WRONG = {
     float: [None, "x", True, np.True_, [1e-3], (1, 2), np.ones(2), jnp.ones(1), 1j,

@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import tiny
 
 from pgvq.algorithms import DQN
-from pgvq.networks import MLP, QNetwork, with_first_values
+from pgvq.networks.heads import QNetwork, with_first_values
+from pgvq.networks.torsos import MLP
 from pgvq.types import InputError
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

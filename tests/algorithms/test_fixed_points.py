@@ -15,7 +15,7 @@ import pytest
 from pgvq.algorithms import DQN, PQN
 from pgvq.algorithms.tabular import Tabular
 from pgvq.envs import FiniteMDP, optimal_values, policy_values, random_mdp
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

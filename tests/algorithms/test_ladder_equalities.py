@@ -3,8 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from probes import Delayed
-from tiny import tiny
+
+from tests.helpers.probes import Delayed
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

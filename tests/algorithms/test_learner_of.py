@@ -8,12 +8,12 @@ import pytest
 from flax import struct
 from gymnax.environments import environment, spaces
 from gymnax.wrappers.purerl import LogWrapper
-from tiny import tiny
 
 from pgvq import DQN, PPO
 from pgvq.algorithms.base import is_finite, learner_of
 from pgvq.envs.vector import vector_reset
 from pgvq.rollout import init_world
+from tests.helpers.tiny import tiny
 
 
 @struct.dataclass

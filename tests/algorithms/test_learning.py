@@ -7,9 +7,9 @@ import pytest
 
 import pgvq
 from pgvq.algorithms import DQN, REINFORCE, ActorCritic
-from pgvq.lane import Lane
-from pgvq.networks import MLP
-from pgvq.training import Lanes
+from pgvq.networks.torsos import MLP
+from pgvq.training.lane import Lane
+from pgvq.training.lanes import Lanes
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

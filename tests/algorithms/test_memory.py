@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from by_value import batch
-from tiny import tiny
 
 from pgvq.algorithms import PPO
 from pgvq.algorithms.base import Learner
-from pgvq.optimizers import adam
+from pgvq.ops.optimizers import adam
 from pgvq.rollout import rollout
+from tests.helpers.by_value import batch
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from by_value import constant
-from ppo_by_value import COUNT, LENGTH, lively, plain, random_rollout
-from tiny import tiny
 
 from pgvq.algorithms import PPO
 from pgvq.algorithms.ppo import Sample
-from pgvq.minibatches import shuffled_indices
+from pgvq.ops.minibatches import shuffled_indices
+from tests.helpers.by_value import constant
+from tests.helpers.ppo_by_value import COUNT, LENGTH, lively, plain, random_rollout
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

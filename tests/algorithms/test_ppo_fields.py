@@ -1,9 +1,9 @@
 """PPO's own fields: what cannot work is refused with what to do instead."""
 
 import pytest
-from tiny import tiny
 
 from pgvq.types import InputError
+from tests.helpers.tiny import tiny
 
 
 @pytest.mark.parametrize(

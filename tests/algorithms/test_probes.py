@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Clock, Delayed, Match, OneStep
 
 from pgvq.algorithms import DQN, PPO, PQN, REINFORCE, SAC, ActorCritic
 from pgvq.algorithms.base import act_with_memory, initial_memory
-from pgvq.losses import expected_value
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
+from pgvq.ops.losses import expected_value
+from tests.helpers.probes import Clock, Delayed, Match, OneStep
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

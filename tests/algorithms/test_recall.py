@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Recall
 
 from pgvq.algorithms import PPO
-from pgvq.lane import Lane, advance_lane, evaluate_lane, init_lane
-from pgvq.networks import MLP
-from pgvq.training import Lanes
+from pgvq.networks.torsos import MLP
+from pgvq.training.lane import Lane, advance_lane, evaluate_lane, init_lane
+from pgvq.training.lanes import Lanes
+from tests.helpers.probes import Recall
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

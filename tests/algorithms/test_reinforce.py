@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from by_value import batch, constant
-from tiny import tiny
 
 from pgvq.types import InputError, Transition
+from tests.helpers.by_value import batch, constant
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

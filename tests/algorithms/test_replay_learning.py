@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Numbered
 
-from pgvq import prioritized, replay
 from pgvq.algorithms.base import static
 from pgvq.algorithms.replay_learning import ReplayLearning, Row
+from pgvq.replay import prioritized
+from pgvq.replay import ring as replay
 from pgvq.types import InputError
+from tests.helpers.probes import Numbered
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

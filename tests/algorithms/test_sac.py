@@ -4,14 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Probe
-from tiny import tiny
 
 from pgvq.algorithms import SAC
 from pgvq.algorithms.replay_learning import Minibatch, Row
 from pgvq.algorithms.sac import SoftLearner
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 from pgvq.types import InputError
+from tests.helpers.probes import Probe
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -7,7 +7,7 @@ import pytest
 from pgvq.claims import instrument_credit as claim
 from pgvq.claims.instrument_credit_rallies import PONG, Played, chosen_rally
 from pgvq.diagnostics.credit import Recording
-from pgvq.study_page import filled
+from pgvq.study.page import filled
 from pgvq.types import InputError, Transition
 
 VX, LIVE = (PONG.feature_names.index(name) for name in ("ball_vx", "in_play"))

@@ -7,8 +7,8 @@ from pgvq.algorithms import ActorCritic
 from pgvq.claims.instrument_gradients import gradients, measure, rounded
 from pgvq.claims.instrument_gradients_figures import COMPARED, NAMES, when
 from pgvq.diagnostics.gradients import gradients_along_training
-from pgvq.networks import MLP
-from pgvq.study_page import filled
+from pgvq.networks.torsos import MLP
+from pgvq.study.page import filled
 from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pgvq.claims import instrument_q as claim
-from pgvq.study_page import filled
+from pgvq.study.page import filled
 
 
 def frame(name, ends):

@@ -20,7 +20,7 @@ from pgvq.claims.model_environment import (
 )
 from pgvq.claims.model_learned_runs import Learnt, Measured, Sizes, model_step
 from pgvq.claims.model_learning import explained, fit, unrolled_errors
-from pgvq.study_page import filled
+from pgvq.study.page import filled
 from pgvq.types import Transition
 
 FIT = jax.jit(partial(fit, updates=600))

@@ -6,7 +6,7 @@ import pytest
 from pgvq.claims import choice_gradients as gradients
 from pgvq.claims import left_or_right as claim
 from pgvq.claims.choice_gradients import CURVES, TEMPERATURES, gumbel_name, rows_of
-from pgvq.study_page import filled
+from pgvq.study.page import filled
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

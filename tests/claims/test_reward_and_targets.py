@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import tiny
 
 from pgvq.claims import reward_numbers
 from pgvq.claims.reward_and_targets import ENV, measure, reward_and_targets
@@ -22,12 +21,13 @@ from pgvq.claims.reward_runs import (
     train,
 )
 from pgvq.envs import Pong, evaluation_env, vector_reset, vector_step
-from pgvq.experiment import Experiment
-from pgvq.networks import MLP
-from pgvq.study import Finding, measured
-from pgvq.study import found as read_back
-from pgvq.study_page import filled
+from pgvq.experiments.definition import Experiment
+from pgvq.networks.torsos import MLP
+from pgvq.study.definition import Finding, measured
+from pgvq.study.definition import found as read_back
+from pgvq.study.page import filled
 from pgvq.types import InputError
+from tests.helpers.tiny import tiny
 
 KEY = jax.random.key(0)
 

@@ -10,7 +10,7 @@ import pytest
 from pgvq.claims import choice_sequence as task_of
 from pgvq.claims import sequence as claim
 from pgvq.claims.choice_sequence import DIGITS, LENGTH, PICTURES, READING
-from pgvq.study_page import filled
+from pgvq.study.page import filled
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -18,7 +18,7 @@ from pgvq.claims.model_smooth_runs import Measured, Sizes, refusals
 from pgvq.claims.model_training import halfway
 from pgvq.claims.smooth_pong import measure, smooth_pong
 from pgvq.devices import side_by_side
-from pgvq.study_page import filled
+from pgvq.study.page import filled
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -10,7 +10,7 @@ from pgvq.claims import choice_exact as exact
 from pgvq.claims import choice_threshold as played
 from pgvq.claims import threshold as claim
 from pgvq.envs import Threshold
-from pgvq.study_page import filled
+from pgvq.study.page import filled
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

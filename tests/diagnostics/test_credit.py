@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from by_value import batch, constant
-from tiny import tiny
 
 from pgvq.algorithms import PPO, REINFORCE, ActorCritic, Tabular
 from pgvq.algorithms.base import Learner, TrainState
@@ -22,8 +20,10 @@ from pgvq.diagnostics.credit import (
 )
 from pgvq.diagnostics.exact import action_values_of, outcomes
 from pgvq.envs import FiniteMDP, LeftOrRight, random_mdp
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 from pgvq.types import InputError
+from tests.helpers.by_value import batch, constant
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -15,7 +15,7 @@ from pgvq.diagnostics.credit_alignment import (
     windows,
 )
 from pgvq.envs import Pong
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 from pgvq.types import InputError
 
 YES, NO = True, False

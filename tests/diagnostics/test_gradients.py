@@ -21,7 +21,7 @@ from pgvq.diagnostics.gradients import (
     reference_gradient,
 )
 from pgvq.envs import policy_values, random_mdp
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
 from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import tiny
 
 from pgvq.algorithms import PPO, REINFORCE, ActorCritic
 from pgvq.algorithms.policy_gradient import PolicyGradient
@@ -20,9 +19,10 @@ from pgvq.diagnostics.gradient_estimators import (
 )
 from pgvq.diagnostics.gradients import DISCOUNTED_RETURN, gradient_lab
 from pgvq.envs import random_mdp
-from pgvq.losses import log_prob, policy_gradient_loss
-from pgvq.networks import MLP
+from pgvq.networks.torsos import MLP
+from pgvq.ops.losses import log_prob, policy_gradient_loss
 from pgvq.types import Transition
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -13,8 +13,8 @@ from pgvq.diagnostics.exact_pong import SmallPong
 from pgvq.diagnostics.gradient_exact import exact_policy_gradient, expected_visits
 from pgvq.diagnostics.network_gradient import network_policy_gradient
 from pgvq.envs import random_mdp
-from pgvq.networks import MLP
-from pgvq.returns import lambda_returns
+from pgvq.networks.torsos import MLP
+from pgvq.ops.returns import lambda_returns
 from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")

@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import Clock
-from tiny import tiny
 
 from pgvq.algorithms import DQN, PQN, Tabular
 from pgvq.algorithms.base import TrainState
@@ -21,6 +19,8 @@ from pgvq.diagnostics.q_values import (
 )
 from pgvq.envs import FiniteMDP
 from pgvq.types import InputError
+from tests.helpers.probes import Clock
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

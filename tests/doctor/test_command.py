@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pupils import Policy
 
 from pgvq import doctor
 from pgvq.cli import main
@@ -13,8 +12,9 @@ from pgvq.doctor.report import Finding, Report
 from pgvq.doctor.school import School
 from pgvq.doctor.trials import TRIALS
 from pgvq.types import InputError
+from tests.helpers.reference_algorithms import Policy
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "helpers"
 
 NO_ALGORITHM = """
 import dataclasses
@@ -95,8 +95,11 @@ def test_a_file_with_one_algorithm_needs_no_class(capsys, monkeypatch, tmp_path)
     ("target", "said"),
     [
         ("dqm", "did you mean dqn"),
-        (f"{HERE / 'pupils.py'}:Replayd", "did you mean Replayed?"),
-        (f"{HERE / 'pupils.py'}", "there are Pupil, Policy, Actions, Replayed"),
+        (f"{HERE / 'reference_algorithms.py'}:Replayd", "did you mean Replayed?"),
+        (
+            f"{HERE / 'reference_algorithms.py'}",
+            "there are Pupil, Policy, Actions, Replayed",
+        ),
         (f"{HERE / 'pupil.py'}:Policy", "did you mean"),
         ("pgvq.algorithm:DQN", "cannot be imported (ModuleNotFoundError"),
         ("pgvq.algorithms.dqn", "give pgvq.algorithms.dqn:CLASS"),
@@ -165,7 +168,7 @@ def test_no_checks_are_no_clean_bill():
 
 def test_an_abstract_class_is_explained(capsys, monkeypatch):
     monkeypatch.syspath_prepend(HERE)
-    err = refused(capsys, f"{HERE / 'pupils.py'}:Pupil")
+    err = refused(capsys, f"{HERE / 'reference_algorithms.py'}:Pupil")
     assert "write every abstract method" in err
 
 

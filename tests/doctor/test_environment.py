@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from gymnax.wrappers.purerl import FlattenObservationWrapper
-from planted_environments import FAULTS, FloatFlag, Registered, Walk
 
 from pgvq import make
 from pgvq.cli import main
@@ -13,8 +12,9 @@ from pgvq.doctor import ENVIRONMENT_CHECKS, examine_environment
 from pgvq.doctor.probe import Probe
 from pgvq.envs import FiniteMDP, random_mdp
 from pgvq.types import InputError
+from tests.helpers.planted_environments import FAULTS, FloatFlag, Registered, Walk
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "helpers"
 
 
 def found(env, *checks):
@@ -97,7 +97,7 @@ def short(monkeypatch):
 
 
 OWN = """
-from planted_environments import Walk, OtherDtype
+from tests.helpers.planted_environments import Walk, OtherDtype
 from gymnax.wrappers.purerl import FlattenObservationWrapper
 
 class Mine(Walk):

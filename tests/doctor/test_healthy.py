@@ -1,12 +1,12 @@
 """Sound algorithms pass: no check may fail for one, whatever it is."""
 
 import pytest
-from pupils import Actions, Policy, Replayed
 
 from pgvq import ALGORITHMS
 from pgvq.doctor import CHECKS, examine
 from pgvq.doctor.trials import TRIALS
 from pgvq.types import InputError
+from tests.helpers.reference_algorithms import Actions, Policy, Replayed
 
 slow = pytest.mark.slow
 OTHERS = [name for name in ALGORITHMS if name not in ("actor_critic", "analytic")]

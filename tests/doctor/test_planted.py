@@ -3,7 +3,9 @@
 import types
 
 import pytest
-from planted import (
+
+from pgvq.doctor import CHECKS, examine
+from tests.helpers.planted import (
     PLANTED,
     AlwaysSamples,
     ClippedByElement,
@@ -23,8 +25,6 @@ from planted import (
     WrongBonus,
     ZeroBeforeTheFirst,
 )
-
-from pgvq.doctor import CHECKS, examine
 
 CHECK = {fault: check for _, fault, check in PLANTED}
 

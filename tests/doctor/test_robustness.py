@@ -4,11 +4,11 @@ import sys
 import threading
 
 import pytest
-from pupils import Policy
 
 from pgvq.cli import main
 from pgvq.doctor import examine
 from pgvq.types import InputError
+from tests.helpers.reference_algorithms import Policy
 
 CHEAP = ["stable state", "memory"]
 

@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import tiny
 
 from pgvq.algorithms import ALGORITHMS, AnalyticPolicyGradient
 from pgvq.envs import discrete_environments, make, num_states, vector_reset
 from pgvq.types import InputError
+from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -15,8 +15,8 @@ from pgvq.algorithms import ALGORITHMS
 from pgvq.cli.run import header
 from pgvq.envs import Pong, discrete_environments
 from pgvq.envs.observations import reading, reading_of
-from pgvq.experiment import Experiment
-from pgvq.networks import MLP
+from pgvq.experiments.definition import Experiment
+from pgvq.networks.torsos import MLP
 from pgvq.types import InputError
 
 pytestmark = pytest.mark.usefixtures("light_compilation")

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from replay import court
 
 from pgvq.envs import Pong, PongState, evaluation_env, vector_reset, vector_step
-from pgvq.envs.pong_features import Features
-from pgvq.envs.pong_rules import LEFT, NOOP, RIGHT, start_court
-from pgvq.envs.pong_state import pack
+from pgvq.envs.pong.features import Features
+from pgvq.envs.pong.rules import LEFT, NOOP, RIGHT, start_court
+from pgvq.envs.pong.state import pack
+from tests.helpers.ale_replay import court
 
 KEY = jax.random.key(0)
 PLAIN = Pong(repeat_action_probability=0)

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
-from replay import FIELDS, assert_equal_games, court, replay
 
-from pgvq.envs.pong_rules import (
+from pgvq.envs.pong.rules import (
     FIRE,
     NOOP,
     PADDLE_MAX,
@@ -18,7 +17,8 @@ from pgvq.envs.pong_rules import (
     paddle_reading,
     start_court,
 )
-from pgvq.envs.pong_state import pack, unpack
+from pgvq.envs.pong.state import pack, unpack
+from tests.helpers.ale_replay import FIELDS, assert_equal_games, court, replay
 
 FILE = Path(__file__).parents[1] / "data" / "ale_pong.npz"
 with np.load(FILE) as file:

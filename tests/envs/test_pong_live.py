@@ -4,10 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from replay import FIELDS, assert_equal_games, replay
 
 from pgvq.envs import Pong, vector_reset, vector_step
-from pgvq.envs.pong_rules import (
+from pgvq.envs.pong.rules import (
     BOTTOM_WALL,
     FIRE,
     NOOP,
@@ -17,9 +16,10 @@ from pgvq.envs.pong_rules import (
     Court,
     advance,
 )
+from tests.helpers.ale_replay import FIELDS, assert_equal_games, replay
 
 pytest.importorskip("ale_py", reason="the extra `atari` is not installed")
-import ale_player
+from tests.helpers import ale_player
 
 pytestmark = pytest.mark.slow
 FRAMES = 18_000  # of each policy: 126,000 in all at frame skip 1

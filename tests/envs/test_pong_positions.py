@@ -3,10 +3,10 @@
 import jax
 import numpy as np
 import pytest
-from replay import court
 
 from pgvq.envs import Pong, vector_reset, vector_step
-from pgvq.envs.pong_features import OBSERVATIONS, POSITIONS, positions
+from pgvq.envs.pong.features import OBSERVATIONS, POSITIONS, positions
+from tests.helpers.ale_replay import court
 
 KEY = jax.random.key(0)
 HIDDEN = {  # two values of each number that says where things go, or what time it is

@@ -4,10 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
-from replay import court
 
 from pgvq.envs import PongState
-from pgvq.envs.pong_rendering import (
+from pgvq.envs.pong.rendering import (
     BALL,
     ENEMY,
     FIELD,
@@ -17,7 +16,8 @@ from pgvq.envs.pong_rendering import (
     scale,
     write_gif,
 )
-from pgvq.envs.pong_state import pack
+from pgvq.envs.pong.state import pack
+from tests.helpers.ale_replay import court
 
 
 def picture(**numbers: int) -> np.ndarray:

@@ -5,11 +5,11 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from replay import FIELDS, court, replay
 
 from pgvq.envs import Pong, evaluation_env, forgets
-from pgvq.envs.pong_rewards import REWARDS, Played, check_reward
+from pgvq.envs.pong.rewards import REWARDS, Played, check_reward
 from pgvq.types import InputError
+from tests.helpers.ale_replay import FIELDS, court, replay
 
 with np.load(Path(__file__).parents[1] / "data" / "ale_pong.npz") as file:
     DATA = dict(file)

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from situations import state_of
 
 from pgvq.envs import Pong, SmoothPong, as_button, as_speed, make
-from pgvq.envs.pong_features import MOTION
-from pgvq.envs.smooth_pong_rules import observe
+from pgvq.envs.pong.features import MOTION
+from pgvq.envs.smooth_pong.rules import observe
 from pgvq.types import InputError
+from tests.helpers.situations import state_of
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from replay import court
-from situations import smooth, state_of
 
-from pgvq.envs.pong_features import MOTION, Features, features, motion
-from pgvq.envs.pong_rules import LEFT, NOOP, RIGHT
-from pgvq.envs.pong_rules import advance as advance_exact
-from pgvq.envs.smooth_pong_rules import advance, observe, returned, serve, stopped
+from pgvq.envs.pong.features import MOTION, Features, features, motion
+from pgvq.envs.pong.rules import LEFT, NOOP, RIGHT
+from pgvq.envs.pong.rules import advance as advance_exact
+from pgvq.envs.smooth_pong.rules import advance, observe, returned, serve, stopped
+from tests.helpers.ale_replay import court
+from tests.helpers.situations import smooth, state_of
 
 pytestmark = pytest.mark.usefixtures("light_compilation")
 

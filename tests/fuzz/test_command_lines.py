@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_fixtures import environment
-from fuzz.command_lines import furnish, lines
 
 from pgvq.cli import main
+from tests.helpers.cli_fixtures import environment
+from tests.helpers.fuzz.command_lines import furnish, lines
 
 pytestmark = pytest.mark.slow
 

@@ -12,18 +12,20 @@ import shutil
 import sys
 from pathlib import Path
 
-import cli_fixtures
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cli_fixtures import Calls, assert_equal
-from fuzz import contents
-from fuzz.bounds import Figures, called, commanded
 
-from pgvq import batch_run, load, plotting, run, study
-from pgvq.results_format import _ROW_KEYS, MODES
-from pgvq.runner import Interrupted
+from pgvq import load, plotting, run
+from pgvq.results.format import _ROW_KEYS, MODES
+from pgvq.running import session
+from pgvq.running.session import Interrupted
+from pgvq.study import definition as study
+from tests.helpers import cli_fixtures
+from tests.helpers.cli_fixtures import Calls, assert_equal
+from tests.helpers.fuzz import contents
+from tests.helpers.fuzz.bounds import Figures, called, commanded
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compile_once")]
 
@@ -71,8 +73,8 @@ def whole(tmp_path_factory):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch_run, "CHUNK_SECONDS", 0.0)
-        patch.setattr(batch_run, "CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(session, "CHUNK_SECONDS", 0.0)
+        patch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
         run(cli_fixtures.tiny(), root / "finished", source=source)
         with pytest.raises((Interrupted, KeyboardInterrupt)):
             run(cli_fixtures.tiny(), root / "stopped", Calls(stop), source=source)

@@ -12,18 +12,20 @@ import random
 import shutil
 from pathlib import Path
 
-import cli_fixtures
 import jax
 import numpy as np
 import pandas as pd
 import pytest
-from cli_fixtures import Calls, assert_equal
-from fuzz.bounds import Figures, called
 
-from pgvq import batch_run, load, run, trust
-from pgvq.checkpoints import saved_batches
-from pgvq.runner import Interrupted
-from pgvq.training import Lanes
+from pgvq import load, run
+from pgvq.results import trust
+from pgvq.running import session
+from pgvq.running.session import Interrupted
+from pgvq.training.checkpoints import saved_batches
+from pgvq.training.lanes import Lanes
+from tests.helpers import cli_fixtures
+from tests.helpers.cli_fixtures import Calls, assert_equal
+from tests.helpers.fuzz.bounds import Figures, called
 
 pytestmark = pytest.mark.slow
 
@@ -44,8 +46,8 @@ def folders(tmp_path_factory):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch_run, "CHUNK_SECONDS", 0.0)
-        patch.setattr(batch_run, "CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(session, "CHUNK_SECONDS", 0.0)
+        patch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
         run(experiment, root / "finished", source=source)
         with contextlib.suppress(Interrupted, KeyboardInterrupt):
             run(experiment, root / "stopped", Calls(stop), source=source)

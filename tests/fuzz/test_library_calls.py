@@ -4,10 +4,10 @@ pytest -m slow tests/fuzz/test_library_calls.py -n 0 -s
 """
 
 import pytest
-from fuzz.bounds import Figures, called
-from fuzz.library_calls import calls
 
-from pgvq import batch_run
+from pgvq.running import session
+from tests.helpers.fuzz.bounds import Figures, called
+from tests.helpers.fuzz.library_calls import calls
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("light_compilation")]
 
@@ -21,7 +21,7 @@ def nothing_is_trained(monkeypatch):
     def begin(self):
         raise Begins
 
-    monkeypatch.setattr(batch_run.BatchRun, "finish", begin)
+    monkeypatch.setattr(session.LaneTraining, "finish", begin)
 
 
 def tried(function):
