@@ -8,7 +8,6 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from test_cli import refused, said
 
 from pgvq.plotting.panels import COLORS, Curve, Panel, Rows, panels
 from pgvq.study.definition import (
@@ -22,6 +21,7 @@ from pgvq.study.definition import (
 )
 from pgvq.study.page import filled, markdown_table, write_page
 from pgvq.types import InputError
+from tests.helpers.command_line import refused, said
 from tests.helpers.study_file import FILE
 
 
