@@ -15,7 +15,17 @@ _BLOCK = re.compile(
 
 def blocks() -> dict[str, Callable[[], str]]:
     """The text of each block by its name."""
-    from pages import classics, coverage, few_seeds, headline, ladder, speed, verdicts
+    from pages import (
+        budget_pages,
+        classics,
+        coverage,
+        few_seeds,
+        headline,
+        ladder,
+        speed,
+        tuned,
+        verdicts,
+    )
 
     return {
         **headline.BLOCKS,
@@ -25,6 +35,8 @@ def blocks() -> dict[str, Callable[[], str]]:
         **few_seeds.BLOCKS,
         **coverage.BLOCKS,
         **verdicts.BLOCKS,
+        **tuned.BLOCKS,
+        **budget_pages.BLOCKS,
     }
 
 

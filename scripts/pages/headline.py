@@ -96,6 +96,7 @@ def evaluation_shares() -> str:
 
 BLOCKS = {
     "headline table": headline_table,
+    "headline, both modes": lambda: both_modes_table("pong", 0),
     "long table": lambda: both_modes_table("pong_long", 15),
     "evaluation shares": evaluation_shares,
 }

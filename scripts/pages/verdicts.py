@@ -100,5 +100,6 @@ def answer(folder: str) -> str:
 
 BLOCKS = {
     "headline answer": lambda: answer("pong"),
+    "headline verdicts": lambda: all_pairs("pong"),
     "long verdicts": lambda: all_pairs("pong_long"),
 }

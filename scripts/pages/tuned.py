@@ -1,0 +1,108 @@
+"""Tunings with equal effort: what they cost, what they chose, how much was needed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pages import ROOT, words
+from pages.headline import title
+from pgvq.tuning import check_equal
+from pgvq.tuning.analysis import best_of_k, by_influence, read_tuning
+from pgvq.tuning.folder import read_chosen, read_description
+
+COMMAND = "pgvq tune experiments/tune_pong.py"
+FEW = 4  # configurations, of which the best is what a little tuning gives
+
+
+def folder(name: str) -> Path:
+    """Of a tuning that is committed."""
+    return ROOT / "results" / "tuning" / name
+
+
+def is_done(name: str) -> bool:
+    """Whether every learner of a tuning has its chosen configuration."""
+    place = folder(name)
+    if not (place / "chosen.json").is_file():
+        return False
+    return set(read_chosen(place)["chosen"]) == set(read_description(place)["search"])
+
+
+def effort(name: str) -> str:
+    """The equality of effort, asserted from the ledger."""
+    return f"{check_equal(folder(name)).capitalize()}.\n"
+
+
+def learners_table(name: str) -> str:
+    """A row per learner: what a little and all of the tuning gives."""
+    found, chosen = read_tuning(folder(name)), read_chosen(folder(name))
+    rows = []
+    for learner, trials in found.trials.items():
+        curve, scores = best_of_k(trials.scores), chosen["scores"][learner]
+        few = min(FEW, len(curve.k)) - 1
+        field, share = by_influence(trials)[0]
+        rows.append(
+            [
+                title(learner),
+                words.score(float(curve.value[0])),
+                words.score(float(curve.value[few])),
+                words.with_interval(
+                    float(curve.value[-1]), float(curve.low[-1]), float(curve.high[-1])
+                ),
+                words.score(scores["final_score"]),
+                f"`{field}` ({100 * share:.0f} %)",
+            ]
+        )
+    head = [
+        "",
+        "one configuration, drawn at random",
+        f"best of {FEW}",
+        f"best of {len(curve.k)}",
+        "the chosen one, seeds of its own",
+        "field of greatest influence",
+    ]
+    return words.table(head, rows)
+
+
+def chosen_settings(name: str) -> str:
+    """A row per learner: what was chosen, field by field."""
+    found = read_chosen(folder(name))["chosen"]
+    return words.table(
+        ["", "chosen"],
+        [
+            [title(learner), ", ".join(f"{k} {_value(v)}" for k, v in values.items())]
+            for learner, values in found.items()
+        ],
+    )
+
+
+def _value(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def needed(name: str) -> str:
+    """How many configurations come within a point of the most that they reach."""
+    parts = []
+    for learner, trials in read_tuning(folder(name)).trials.items():
+        curve = best_of_k(trials.scores)
+        near = int(np.argmax(curve.value >= curve.value.max() - 1.0))
+        parts.append(f"{title(learner)} {curve.k[near]}")
+    return (
+        "Configurations after which the expected score is within one point of the "
+        f"highest that up to {curve.k[-1]} reach: {words.listed(parts)}.\n"
+    )
+
+
+def _once_done(
+    name: str, command: str, text: Callable[[str], str]
+) -> Callable[[], str]:
+    missing = f"*Not measured yet: `{command}`.*\n"
+    return lambda: text(name) if is_done(name) else missing
+
+
+BLOCKS = {
+    "tuning, effort": _once_done("pong", COMMAND, effort),
+    "tuning, learners": _once_done("pong", COMMAND, learners_table),
+    "tuning, needed": _once_done("pong", COMMAND, needed),
+    "tuning, chosen": _once_done("pong", COMMAND, chosen_settings),
+}
