@@ -23,6 +23,8 @@ from pgvq.types import InputError
 
 # Of a variant, beside its description.
 _LABELS = ("name", "algorithm", "family", *FOR_PEOPLE)
+# Objects of pgvq by the names that older folders have for them.
+RENAMED = {"pgvq.torsos.Torso": "pgvq.networks.Torso"}
 
 
 def has_digest(held: Mapping[str, Any]) -> bool:
@@ -51,12 +53,21 @@ def differences(
     new = plain(experiment.describe())
     if not has_digest(held):
         return _of_texts(held, new, experiment.variants, variants_alone)
-    found = []
+    held, found = with_names_of_today(held), []
     if not variants_alone:
         names = [n for n in CONFIGURATION if n not in ("variants", "sources")]
         found += [x for n in names for x in _of_values(held.get(n), new[n], n)]
     found += _of_sources(held.get("sources") or {}, new["sources"])
     return found + _of_variants(held["variants"], new["variants"], experiment.variants)
+
+
+def with_names_of_today(held: Any) -> Any:
+    """A description, with pgvq's own objects by the names that they have now."""
+    if isinstance(held, Mapping):
+        return {name: with_names_of_today(value) for name, value in held.items()}
+    if isinstance(held, list):
+        return [with_names_of_today(value) for value in held]
+    return RENAMED.get(held, held) if isinstance(held, str) else held
 
 
 def differences_of_folders(
