@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.fields import SHARE
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.networks.heads import Critic
 from pgvq.ops.losses import (
@@ -37,14 +38,9 @@ class ActorCritic(PolicyGradient, kw_only=True):
         2e-3, "of Adam, at the beginning", search=(2e-4, 2e-2, "log")
     )
     lambda_: float = leaf(
-        0.95, "trace of the lambda-return", search=(0.8, 0.99, "horizon")
+        0.95, "trace of the lambda-return", search=(0.8, 0.99, "horizon"), within=SHARE
     )
-    value_coef: float = leaf(0.5, "weight of the critic's loss")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("lambda_", 0.0, 1.0)
-        self.check_range("value_coef", 0.0, 100.0)
+    value_coef: float = leaf(0.5, "weight of the critic's loss", within=(0.0, 100.0))
 
     @property
     def critic(self) -> Critic:

@@ -25,6 +25,7 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.algorithms.base import Configuration, Learner, TrainState, leaf, static
+from pgvq.algorithms.fields import POSITIVE, SHARE
 from pgvq.envs import SmoothPong
 from pgvq.envs.contract import check_type
 from pgvq.networks.heads import SMALL
@@ -70,31 +71,33 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
 
     env: Environment = static(SmoothPong(), "the environment, differentiable")
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
-    num_envs: int = static(32, "environments side by side, N")
+    num_envs: int = static(32, "environments side by side, N", within=POSITIVE)
     horizon: int = static(
-        16, "agent steps that are backpropagated through, H", search=(8, 16, 32)
+        16,
+        "agent steps that are backpropagated through, H",
+        search=(8, 16, 32),
+        within=POSITIVE,
     )
     torso: nn.Module = static(Torso(), "network below the policy's head")
     discount: float = leaf(
-        0.99, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+        0.99, "gamma, per agent step", search=(0.9, 0.999, "horizon"), within=SHARE
     )
-    learning_rate: float = leaf(2e-3, "of Adam", search=(2e-4, 2e-2, "log"))
+    learning_rate: float = leaf(
+        2e-3, "of Adam", search=(2e-4, 2e-2, "log"), within=(0.0, 10.0)
+    )
     noise: float = leaf(
         0.1,
         "deviation of what is added to the policy's output while learning",
         search=(0.02, 0.5, "log"),
+        within=(0.0, 10.0),
     )
-    max_grad_norm: float = leaf(0.5, "bound on the gradient's global norm")
+    max_grad_norm: float = leaf(
+        0.5, "bound on the gradient's global norm", within=(1e-6, 1e6)
+    )
 
     def __post_init__(self) -> None:
         self.check_types()
-        self.check_at_least("num_envs", 1)
-        self.check_at_least("horizon", 1)
         self.check_product(("num_envs", "horizon"), "steps are counted in int32")
-        self.check_range("discount", 0.0, 1.0)
-        self.check_range("learning_rate", 0.0, 10.0)
-        self.check_range("noise", 0.0, 10.0)
-        self.check_range("max_grad_norm", 1e-6, 1e6)
         check_type(self.env)
         _check_differentiable(self.env)
 

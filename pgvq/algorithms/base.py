@@ -24,7 +24,7 @@ from pgvq.algorithms.contract import (
     is_finite,
     learner_of,
 )
-from pgvq.algorithms.fields import LARGEST, Configuration, leaf, static
+from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE, Configuration, leaf, static
 from pgvq.envs import Pong
 from pgvq.envs.contract import check_environment
 from pgvq.envs.observations import Reading, reading, untouched
@@ -88,20 +88,30 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
 
     env: Environment = static(Pong(episode="point"), "the environment")
     env_params: Any = struct.field(default=None, metadata={"doc": "None: its default"})
-    num_envs: int = static(64, "environments side by side, N")
-    rollout_length: int = static(32, "agent steps per environment and iteration, T")
-    discount: float = leaf(
-        0.99, "gamma, per agent step", search=(0.9, 0.999, "horizon")
+    num_envs: int = static(64, "environments side by side, N", within=POSITIVE)
+    rollout_length: int = static(
+        32, "agent steps per environment and iteration, T", within=POSITIVE
     )
-    learning_rate: float = leaf(1e-3, "at the beginning", search=(1e-4, 1e-2, "log"))
+    discount: float = leaf(
+        0.99, "gamma, per agent step", search=(0.9, 0.999, "horizon"), within=SHARE
+    )
+    learning_rate: float = leaf(
+        1e-3, "at the beginning", search=(1e-4, 1e-2, "log"), within=(0.0, 10.0)
+    )
     final_learning_rate: float = leaf(
-        0.0, "fraction of it that is left at the end of its schedule; linear between"
+        0.0,
+        "fraction of it that is left at the end of its schedule; linear between",
+        within=SHARE,
     )
     learning_rate_steps: float = leaf(
-        0.0, "agent steps over which the learning rate changes; 0: the whole budget"
+        0.0,
+        "agent steps over which the learning rate changes; 0: the whole budget",
+        within=(0, LARGEST),
     )
     budget: float = leaf(
-        1e6, "agent steps over which the schedules run; an experiment sets its own"
+        1e6,
+        "agent steps over which the schedules run; an experiment sets its own",
+        within=POSITIVE,
     )
     preprocess: bool = static(
         True,
@@ -112,14 +122,7 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
     def __post_init__(self) -> None:
         self.check_types()
         check_environment(self.env, self.env_params)
-        self.check_at_least("num_envs", 1)
-        self.check_at_least("rollout_length", 1)
         self.check_product(("num_envs", "rollout_length"), "steps are counted in int32")
-        self.check_range("discount", 0.0, 1.0)
-        self.check_range("learning_rate", 0.0, 10.0)
-        self.check_range("final_learning_rate", 0.0, 1.0)
-        self.check_range("learning_rate_steps", 0, LARGEST)
-        self.check_range("budget", 1, LARGEST)  # steps are counted in int32
 
     @abc.abstractmethod
     def init_learner(self, key: Key, obs: Array) -> Any:

@@ -21,7 +21,7 @@ import optax
 from jax import Array
 
 from pgvq.algorithms.base import leaf, static
-from pgvq.algorithms.fields import WIDE, WIDEST
+from pgvq.algorithms.fields import POSITIVE, SHARE, WIDEST
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
 from pgvq.networks.heads import QNetwork
@@ -46,27 +46,28 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
     """Deep Q-network: regression of `Q(s, a)` on rows of the replay."""
 
     target_period: int = static(
-        250, "updates between moves of the target network", search=(100, 250, 1000)
+        250,
+        "updates between moves of the target network",
+        search=(100, 250, 1000),
+        within=POSITIVE,
     )
     target_rate: float = leaf(
-        1.0, "how far it moves: 1 copies, less averages (Polyak, with period 1)"
+        1.0,
+        "how far it moves: 1 copies, less averages (Polyak, with period 1)",
+        within=SHARE,
     )
     double: bool = static(True, "the online network chooses the target's action")
     dueling: bool = static(False, "separate heads for state value and advantages")
     quantiles: int = static(
-        0, "of the return's distribution (QR-DQN); 0 learns its mean alone"
+        0,
+        "of the return's distribution (QR-DQN); 0 learns its mean alone",
+        within=(0, WIDEST),
     )
     huber: bool = static(
         False,
         "Huber loss instead of the squared one (quantiles always have it); where "
         "values are far above 1 it let them run away, on CartPole to 1e5",
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("target_rate", 0.0, 1.0)
-        self.check_at_least("target_period", 1)
-        self.check_at_least("quantiles", 0, WIDEST, WIDE)
 
     @property
     def network(self) -> QNetwork:

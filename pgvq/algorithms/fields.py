@@ -37,26 +37,43 @@ Scale = Literal["linear", "log", "horizon"]
 SCALES: tuple[Scale, ...] = typing.get_args(Scale)
 
 
-def static(default: Any, doc: str = "", search: Sequence[Any] = ()) -> Any:
+SHARE = (0.0, 1.0)  # the range of a part of something
+POSITIVE = (1, LARGEST)  # that of a count
+
+Range = tuple[float, float]
+
+
+def static(
+    default: Any,
+    doc: str = "",
+    search: Sequence[Any] = (),
+    within: Range | None = None,
+) -> Any:
     """A field that shapes the compiled program: its values train one program each.
 
     `search`: the values that `pgvq tune` chooses from; the default is one of them.
+    `within`: the lowest and the highest value that a number may have. A subclass that
+    gives the field another default keeps the range.
     """
     metadata = {"doc": doc} | ({"search": search} if search else {})
+    metadata |= {} if within is None else {"within": within}
     return struct.field(pytree_node=False, default=default, metadata=metadata)
 
 
 def leaf(
     default: float,
     doc: str = "",
-    search: tuple[float, float] | tuple[float, float, Scale] | None = None,
+    search: Range | tuple[float, float, Scale] | None = None,
+    within: Range | None = None,
 ) -> Any:
     """A float field: its values train as lanes of one program, so it is sweepable.
 
     `search`: the range that `pgvq tune` searches, `(low, high)` or `(low, high, scale)`
-    with a scale of `SCALES`; the default lies in it.
+    with a scale of `SCALES`; the default lies in it. `within`: the lowest and the
+    highest value, which a subclass keeps that gives the field another default.
     """
     metadata = {"doc": doc} | ({} if search is None else {"search": search})
+    metadata |= {} if within is None else {"within": within}
     return struct.field(pytree_node=True, default=default, metadata=metadata)
 
 
@@ -77,8 +94,9 @@ class Configuration:
     def check_types(self) -> None:
         """Makes every field plain, or raises `InputError`: first in `__post_init__`.
 
-        Fields of type float, int and bool take numbers of Python, NumPy and JAX; those
-        of type str, Literal and nn.Module what they say; all others are left alone.
+        Fields of type float, int and bool take numbers of Python, NumPy and JAX, within
+        the range that the field declares; those of type str, Literal and nn.Module what
+        they say; all others are left alone.
         """
         kinds = _kinds(type(self))
         swept = [getattr(self, kind.name) for kind in kinds if kind.swept]
@@ -86,21 +104,19 @@ class Configuration:
         passes = _no_one if plain else _passing(swept)
         for kind in kinds:
             value = getattr(self, kind.name)
-            if type(value) is kind.type and kind.type is not float:
-                continue
             if kind.swept and passes(value):
                 continue
-            number = _plain(type(self).__name__, kind, value)
-            if number is not value:
-                object.__setattr__(self, kind.name, number)
+            if type(value) is not kind.type or kind.type is float:
+                number = _plain(type(self).__name__, kind, value)
+                if number is not value:
+                    object.__setattr__(self, kind.name, number)
+            if kind.within is not None and kind.type is int:
+                self.check_at_least(kind.name, *map(int, kind.within))
+            elif kind.within is not None:
+                self.check_range(kind.name, *kind.within)
 
-    def check_at_least(
-        self, field: str, smallest: int, largest: int = LARGEST, why: str = COUNTED
-    ) -> None:
-        """Raises `InputError` unless the whole number `field` is in its range.
-
-        `why` says why it cannot be more than `largest`.
-        """
+    def check_at_least(self, field: str, smallest: int, largest: int = LARGEST) -> None:
+        """Raises `InputError` unless the whole number `field` is in its range."""
         value = as_int(getattr(self, field))
         if value is None or value < smallest:
             raise InputError(
@@ -108,6 +124,7 @@ class Configuration:
                 f"a whole number of at least {smallest}"
             )
         if value > largest:
+            why = WIDE if largest == WIDEST else COUNTED
             raise InputError(
                 f"{type(self).__name__}: {field}={shown(value)} is more than "
                 f"{largest:,} ({why}); use a smaller one"
@@ -160,6 +177,7 @@ class _Kind(NamedTuple):
     type: Any  # float, int, bool, str, nn.Module, or Literal
     choices: tuple[Any, ...]  # of a Literal
     swept: bool  # a leaf of the pytree
+    within: Range | None  # of a number
     example: str  # the default, for messages
 
 
@@ -183,8 +201,18 @@ def _kinds(cls: type) -> tuple[_Kind, ...]:
             missing = field.default is dataclasses.MISSING
             example = "" if missing else shown(field.default)
             swept = leafy and kind is float
-            kinds.append(_Kind(field.name, kind, choices, swept, example))
+            within = declared(cls, field.name, "within")
+            kinds.append(_Kind(field.name, kind, choices, swept, within, example))
     return tuple(kinds)
+
+
+def declared(cls: type, field: str, what: str) -> Any:
+    """What a field declares in its metadata, where a class last does."""
+    for base in cls.__mro__:
+        known = base.__dict__.get("__dataclass_fields__", {}).get(field)
+        if known is not None and what in known.metadata:
+            return known.metadata[what]
+    return None
 
 
 def _plain(owner: str, kind: _Kind, value: Any) -> Any:

@@ -14,7 +14,7 @@ from flax import linen as nn
 from jax import Array
 
 from pgvq.algorithms.base import Learner, RolloutAlgorithm, leaf, static
-from pgvq.algorithms.fields import WIDE, WIDEST
+from pgvq.algorithms.fields import WIDEST
 from pgvq.networks.heads import (
     ActorCritic,
     Critic,
@@ -35,20 +35,20 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
 
     torso: nn.Module = static(Torso(), "network below the heads")
     entropy_coef: float = leaf(
-        0.01, "weight of the entropy bonus", search=(1e-4, 0.1, "log")
+        0.01,
+        "weight of the entropy bonus",
+        search=(1e-4, 0.1, "log"),
+        within=(0.0, 10.0),
     )
-    max_grad_norm: float = leaf(0.5, "bound on the gradient's global norm")
+    max_grad_norm: float = leaf(
+        0.5, "bound on the gradient's global norm", within=(1e-6, 1e6)
+    )
     memory_size: int = static(
         0,
         "units of a recurrent network (GRU) above the torso, H, that policy and critic "
         "share; 0: no memory",
+        within=(0, WIDEST),
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("entropy_coef", 0.0, 10.0)
-        self.check_range("max_grad_norm", 1e-6, 1e6)
-        self.check_at_least("memory_size", 0, WIDEST, WIDE)
 
     @abc.abstractmethod
     def loss(self, params: Params, batch: Any) -> tuple[Array, Metrics]:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pgvq.algorithms.base import Learner, leaf, static
+from pgvq.algorithms.fields import POSITIVE, SHARE
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.networks.heads import Critic
 from pgvq.ops.losses import (
@@ -51,9 +52,14 @@ class PPO(PolicyGradient, kw_only=True):
     rollout_length: int = static(
         64, "agent steps per environment and iteration, T", search=(32, 64, 128)
     )
-    num_epochs: int = static(4, "passes over each rollout", search=(2, 4, 8))
+    num_epochs: int = static(
+        4, "passes over each rollout", search=(2, 4, 8), within=POSITIVE
+    )
     num_minibatches: int = static(
-        8, "of each pass; of environments with a memory", search=(4, 8, 16)
+        8,
+        "of each pass; of environments with a memory",
+        search=(4, 8, 16),
+        within=POSITIVE,
     )
     shared_torso: bool = static(False, "policy and critic share a torso")
     normalize: Literal["none", "batch", "minibatch"] = static(
@@ -65,26 +71,25 @@ class PPO(PolicyGradient, kw_only=True):
         2e-3, "of Adam, at the beginning", search=(2e-4, 2e-2, "log")
     )
     clip: float = leaf(
-        0.2, "how far an action's probability may move, relatively", search=(0.1, 0.4)
+        0.2,
+        "how far an action's probability may move, relatively",
+        search=(0.1, 0.4),
+        within=(1e-6, 1e6),
     )
     lambda_: float = leaf(
-        0.95, "trace of the lambda-return", search=(0.8, 0.99, "horizon")
+        0.95, "trace of the lambda-return", search=(0.8, 0.99, "horizon"), within=SHARE
     )
-    value_coef: float = leaf(0.5, "weight of the critic's loss")
+    value_coef: float = leaf(0.5, "weight of the critic's loss", within=(0.0, 100.0))
     target_kl: float = leaf(
-        0.02, "nats; the share of updates beyond is the metric `beyond_target_kl`"
+        0.02,
+        "nats; the share of updates beyond is the metric `beyond_target_kl`",
+        within=(0.0, 1e6),
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_at_least("num_epochs", 1)
-        self.check_at_least("num_minibatches", 1)
         dealt = ("num_epochs", "num_envs", "rollout_length")
         self.check_product(dealt, "their order is drawn at once")
-        self.check_range("clip", 1e-6, 1e6)
-        self.check_range("lambda_", 0.0, 1.0)
-        self.check_range("value_coef", 0.0, 100.0)
-        self.check_range("target_kl", 0.0, 1e6)
         product = f"num_envs * rollout_length = {self.num_envs} * {self.rollout_length}"
         what = "num_envs" if self.memory_size else product
         self.check_divides("num_minibatches", self.num_rows, what)

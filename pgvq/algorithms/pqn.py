@@ -13,6 +13,7 @@ from flax import linen as nn
 from jax import Array
 
 from pgvq.algorithms.base import Learner, leaf, static
+from pgvq.algorithms.fields import POSITIVE, SHARE
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.networks.torsos import Torso
 from pgvq.ops.losses import action_value, greedy_value, squared_error
@@ -29,8 +30,10 @@ class PQN(QLearning, kw_only=True):
     rollout_length: int = static(
         32, "agent steps per environment and iteration, T", search=(16, 32, 64)
     )
-    num_epochs: int = static(4, "passes over each rollout", search=(2, 4, 8))
-    num_minibatches: int = static(8, "of each pass", search=(4, 8, 16))
+    num_epochs: int = static(
+        4, "passes over each rollout", search=(2, 4, 8), within=POSITIVE
+    )
+    num_minibatches: int = static(8, "of each pass", search=(4, 8, 16), within=POSITIVE)
     torso: nn.Module = static(
         Torso(layer_norm=True), "network below the action values; keep its layer_norm"
     )
@@ -41,16 +44,16 @@ class PQN(QLearning, kw_only=True):
         2e-3, "of Adam, at the beginning", search=(2e-4, 2e-2, "log")
     )
     lambda_: float = leaf(
-        0.65, "trace of Q(lambda); 0 is one-step Q-learning", search=(0.3, 0.95)
+        0.65,
+        "trace of Q(lambda); 0 is one-step Q-learning",
+        search=(0.3, 0.95),
+        within=SHARE,
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for field in ("num_epochs", "num_minibatches"):
-            self.check_at_least(field, 1)
         dealt = ("num_epochs", "num_envs", "rollout_length")
         self.check_product(dealt, "their order is drawn at once")
-        self.check_range("lambda_", 0.0, 1.0)
         what = "num_envs * rollout_length"
         self.check_divides("num_minibatches", self.steps_per_iteration, what)
 

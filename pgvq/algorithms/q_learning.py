@@ -12,7 +12,7 @@ from flax import linen as nn
 from jax import Array
 
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.algorithms.fields import LARGEST
+from pgvq.algorithms.fields import LARGEST, SHARE
 from pgvq.networks.heads import QNetwork, with_first_values
 from pgvq.networks.torsos import Torso
 from pgvq.ops import exploration
@@ -26,37 +26,41 @@ class QLearning(RolloutAlgorithm, kw_only=True):
 
     torso: nn.Module = static(Torso(), "network below the action values")
     max_grad_norm: float = leaf(
-        10.0, "bound on the gradient's global norm", search=(0.5, 100.0, "log")
+        10.0,
+        "bound on the gradient's global norm",
+        search=(0.5, 100.0, "log"),
+        within=(1e-6, 1e6),
     )
-    epsilon_start: float = leaf(1.0, "share of uniform actions at the beginning")
+    epsilon_start: float = leaf(
+        1.0, "share of uniform actions at the beginning", within=SHARE
+    )
     epsilon_end: float = leaf(
         0.01,
         "share of uniform actions after the exploration",
         search=(2e-3, 0.1, "log"),
+        within=SHARE,
     )
     exploration_fraction: float = leaf(
         0.4,
         "part of the budget over which epsilon falls, linearly in agent steps",
         search=(0.05, 0.8),
+        within=SHARE,
     )
     exploration_steps: float = leaf(
-        0.0, "agent steps over which it falls, whatever the budget; 0: that part of it"
+        0.0,
+        "agent steps over which it falls, whatever the budget; 0: that part of it",
+        within=(0, LARGEST),
     )
     init_scale: float = leaf(
-        0.01, "of the last layer's first weights: 1 is usual, 0.01 makes values zero"
+        0.01,
+        "of the last layer's first weights: 1 is usual, 0.01 makes values zero",
+        within=(0.0, 100.0),
     )
     initial_value: float = leaf(
-        0.0, "of every action; optimistic where it is above what can be earned"
+        0.0,
+        "of every action; optimistic where it is above what can be earned",
+        within=(-1e6, 1e6),
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("max_grad_norm", 1e-6, 1e6)
-        self.check_range("init_scale", 0.0, 100.0)
-        self.check_range("initial_value", -1e6, 1e6)
-        for field in ("epsilon_start", "epsilon_end", "exploration_fraction"):
-            self.check_range(field, 0.0, 1.0)
-        self.check_range("exploration_steps", 0, LARGEST)
 
     @property
     def network(self) -> QNetwork:

@@ -114,11 +114,9 @@ class REINFORCE(PolicyGradient, kw_only=True):
     discount: float = leaf(
         0.98, "gamma, per agent step", search=(0.9, 0.999, "horizon")
     )
-    value_coef: float = leaf(0.5, "weight of the value network's loss")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("value_coef", 0.0, 100.0)
+    value_coef: float = leaf(
+        0.5, "weight of the value network's loss", within=(0.0, 100.0)
+    )
 
     @property
     def critic(self) -> Critic:

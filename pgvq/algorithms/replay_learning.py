@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pgvq.algorithms.base import RolloutAlgorithm, TrainState, leaf, static
-from pgvq.algorithms.fields import LARGEST
+from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE
 from pgvq.ops.returns import n_step
 from pgvq.replay import prioritized
 from pgvq.replay import ring as replay
@@ -63,21 +63,34 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
     num_envs: int = static(16, "environments side by side, N")
     rollout_length: int = static(8, "agent steps per environment and iteration, T")
     replay_ratio: float = static(
-        1 / 8, "updates per agent step", search=(1 / 16, 1 / 8, 1 / 4)
+        1 / 8,
+        "updates per agent step",
+        search=(1 / 16, 1 / 8, 1 / 4),
+        within=(0.0, 1e6),
     )
-    batch_size: int = static(64, "transitions per update, B")
+    batch_size: int = static(64, "transitions per update, B", within=POSITIVE)
     capacity: int = static(100_000, "transitions that the replay holds")
-    warmup_steps: int = static(5_000, "uniform agent steps before learning; rounded up")
-    n_step: int = static(1, "rewards summed before the target bootstraps")
+    warmup_steps: int = static(
+        5_000, "uniform agent steps before learning; rounded up", within=POSITIVE
+    )
+    n_step: int = static(
+        1, "rewards summed before the target bootstraps", within=POSITIVE
+    )
     prioritized: bool = static(
         False, "draw by the size of the last error instead of uniformly"
     )
-    priority_exponent: float = leaf(0.6, "prioritized: 0 is uniform, 1 proportional")
+    priority_exponent: float = leaf(
+        0.6, "prioritized: 0 is uniform, 1 proportional", within=SHARE
+    )
     importance_exponent: float = leaf(
-        0.4, "prioritized: 1 undoes the bias of the draws, 0 leaves it; rises to 1"
+        0.4,
+        "prioritized: 1 undoes the bias of the draws, 0 leaves it; rises to 1",
+        within=SHARE,
     )
     importance_steps: float = leaf(
-        0.0, "prioritized: agent steps over which it rises; 0: the whole budget"
+        0.0,
+        "prioritized: agent steps over which it rises; 0: the whole budget",
+        within=(0, LARGEST),
     )
 
     @abc.abstractmethod
@@ -93,12 +106,6 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_range("priority_exponent", 0.0, 1.0)
-        self.check_range("importance_exponent", 0.0, 1.0)
-        self.check_range("importance_steps", 0, LARGEST)
-        for field in ("batch_size", "warmup_steps", "n_step"):
-            self.check_at_least(field, 1)
-        self.check_range("replay_ratio", 0.0, 1e6)
         self.check_at_least("capacity", self.steps_per_iteration)
         if self.n_step > self.warmup_length:
             raise InputError(

@@ -16,6 +16,7 @@ from flax import linen as nn
 from jax import Array
 
 from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.fields import SHARE
 from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
 from pgvq.networks.heads import ActorCritic, QNetwork
 from pgvq.networks.torsos import Torso
@@ -42,26 +43,25 @@ class SAC(ReplayLearning, kw_only=True):
     family: ClassVar[str] = "soft Q-learning"
 
     torso: nn.Module = static(Torso(), "network below every head")
-    max_grad_norm: float = leaf(10.0, "bound on each gradient's global norm")
+    max_grad_norm: float = leaf(
+        10.0, "bound on each gradient's global norm", within=(1e-6, 1e6)
+    )
     target_rate: float = leaf(
         0.01,
         "how far the target critics move in each update",
         search=(1e-3, 0.1, "log"),
+        within=SHARE,
     )
     temperature: float = leaf(
-        0.1, "price of entropy, reward per nat; at first if tuned"
+        0.1, "price of entropy, reward per nat; at first if tuned", within=(1e-6, 1e6)
     )
     tune_temperature: bool = static(True, "move it towards `target_entropy`")
     target_entropy: float = leaf(
-        0.4, "of the policy, as a share of the uniform one's", search=(0.05, 0.9)
+        0.4,
+        "of the policy, as a share of the uniform one's",
+        search=(0.05, 0.9),
+        within=SHARE,
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("max_grad_norm", 1e-6, 1e6)
-        self.check_range("target_rate", 0.0, 1.0)
-        self.check_range("temperature", 1e-6, 1e6)
-        self.check_range("target_entropy", 0.0, 1.0)
 
     @property
     def network(self) -> ActorCritic:

@@ -17,6 +17,7 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
+from pgvq.algorithms.fields import SHARE
 from pgvq.envs import make, num_states, state_index
 from pgvq.ops.exploration import epsilon_greedy
 from pgvq.ops.losses import action_value, expected_value, greedy_value
@@ -49,21 +50,26 @@ class Tabular(RolloutAlgorithm, kw_only=True):
         "q_learning", "what follows a step: " + ", ".join(RULES)
     )
     learning_rate: float = leaf(
-        0.5, "part of an error that an update corrects", search=(0.02, 1.0, "log")
+        0.5,
+        "part of an error that an update corrects",
+        search=(0.02, 1.0, "log"),
+        within=SHARE,
     )
     epsilon: float = leaf(
-        0.1, "share of uniform actions while learning", search=(0.01, 0.5, "log")
+        0.1,
+        "share of uniform actions while learning",
+        search=(0.01, 0.5, "log"),
+        within=SHARE,
     )
-    initial_value: float = leaf(0.0, "of every entry; a high one explores")
+    initial_value: float = leaf(
+        0.0, "of every entry; a high one explores", within=(-1e6, 1e6)
+    )
     preprocess: bool = static(
         False, "stays off: a table is indexed by what the environment shows"
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_range("learning_rate", 0.0, 1.0)
-        self.check_range("epsilon", 0.0, 1.0)
-        self.check_range("initial_value", -1e6, 1e6)
         if self.preprocess:
             raise InputError(
                 "Tabular: preprocess=True would turn the numbers of states, by which a "

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
+from pgvq.algorithms.fields import LARGEST, declared
 from pgvq.envs import PONG_ID, Pong
 from pgvq.envs.checks import check_choice
 from pgvq.experiments.definition import is_sweepable
@@ -113,11 +114,19 @@ def show_algorithm(name: str, cls: Any, console: Console) -> None:
             lanes = "lanes" if is_sweepable(field) else "-"
             default = short_value(field.default)
             meaning = field.metadata.get("doc", "")
+            if within := declared(cls, field.name, "within"):
+                meaning += f"\nwithin: {allowed(within)}"
             if search := field.metadata.get("search"):
                 words = ranged(search) if lanes == "lanes" else listed(search)
                 meaning += f"\ntune: {words}"
             table.add_row(*map(literal, (field.name, default, lanes, meaning)))
     console.print(table)
+
+
+def allowed(within: tuple[float, float]) -> str:
+    """The range that values are checked against, "0 to 1", "at least 1"."""
+    low, high = within
+    return f"at least {low:g}" if high >= LARGEST else f"{low:g} to {high:g}"
 
 
 def ranged(search: Any) -> str:

@@ -23,13 +23,8 @@ class MyAlgorithm(PolicyGradient, kw_only=True):
     # `static` fields shape the program; `leaf` fields are floats that a sweep batches.
     num_envs: int = static(16, "environments side by side, N")
     rollout_length: int = static(16, "agent steps per environment and iteration, T")
-    lambda_: float = leaf(0.95, "trace of the lambda-return")
-    value_coef: float = leaf(0.5, "weight of the critic's loss")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("lambda_", 0.0, 1.0)
-        self.check_range("value_coef", 0.0, 100.0)
+    lambda_: float = leaf(0.95, "trace of the lambda-return", within=(0.0, 1.0))
+    value_coef: float = leaf(0.5, "weight of the critic's loss", within=(0.0, 100.0))
 
     @property
     def critic(self) -> Critic:

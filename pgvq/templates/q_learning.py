@@ -26,11 +26,7 @@ class MyAlgorithm(QLearning, kw_only=True):
     # `static` fields shape the program; `leaf` fields are floats that a sweep batches.
     num_envs: int = static(16, "environments side by side, N")
     rollout_length: int = static(16, "agent steps per environment and iteration, T")
-    lambda_: float = leaf(0.8, "trace of the lambda-return")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("lambda_", 0.0, 1.0)
+    lambda_: float = leaf(0.8, "trace of the lambda-return", within=(0.0, 1.0))
 
     def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""

@@ -42,11 +42,9 @@ class MyAlgorithm(ReplayLearning, QLearning, kw_only=True):
     replay_ratio: float = static(1 / 8, "updates per agent step")
     capacity: int = static(20_000, "transitions that the replay holds")
     warmup_steps: int = static(1_000, "uniform agent steps before learning; rounded up")
-    target_rate: float = leaf(0.01, "how far the target moves in each update")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_range("target_rate", 0.0, 1.0)
+    target_rate: float = leaf(
+        0.01, "how far the target moves in each update", within=(0.0, 1.0)
+    )
 
     def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""

@@ -18,7 +18,9 @@ from pgvq import (
     SmoothPong,
     make,
 )
-from pgvq.algorithms.fields import _kinds
+from pgvq.algorithms.base import leaf
+from pgvq.algorithms.fields import _kinds, declared
+from pgvq.algorithms.pqn import PQN
 from pgvq.networks.heads import QNetwork
 from pgvq.networks.torsos import MLP, Conv, Convolution, Torso
 from tests.helpers.tiny import tiny
@@ -203,3 +205,32 @@ def test_no_default_is_hidden_by_that_of_another_base(name):
         )
         declared = declares.__dataclass_fields__[field.name].default
         assert field.default == declared, f"{field.name} of {declares.__name__}"
+
+
+class Bolder(PQN, kw_only=True):
+    """A subclass with another default."""
+
+    lambda_: float = leaf(0.9, "trace")
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_number_of_every_algorithm_has_a_range(name):
+    cls = ALGORITHMS[name]
+    without = [
+        kind.name
+        for kind in _kinds(cls)
+        if kind.type in (int, float) and declared(cls, kind.name, "within") is None
+    ]
+    assert without == (["capacity"] if hasattr(cls, "capacity") else [])
+
+
+@pytest.mark.parametrize("cls", [PQN, Bolder])
+def test_a_declared_range_is_checked_and_inherited(cls):
+    assert declared(cls, "lambda_", "within") == (0.0, 1.0)
+    for wrong in (-0.1, 1.1):
+        with pytest.raises(InputError, match=r"lambda_=.* between 0 and 1"):
+            cls(lambda_=wrong)
+    with pytest.raises(InputError, match="num_epochs=0 must be a whole number"):
+        cls(num_epochs=0)
+    with pytest.raises(InputError, match=r"num_envs=.* is more than .*int32"):
+        cls(num_envs=2**31)
