@@ -7,10 +7,9 @@ can choose does so through this module, so that it is shown as it was given.
 
 import codecs
 import contextlib
-import difflib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -70,15 +69,6 @@ def printable() -> Iterator[None]:
         if can:
             with contextlib.suppress(ValueError, OSError):  # closed by now
                 stream.reconfigure(errors=before)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Advice for a name that is not known: the nearest that is, or all of them."""
-    if near := difflib.get_close_matches(name, known, n=1):
-        return f"did you mean {near[0]!r}?"
-    more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-    listed = ", ".join(map(repr, known[:20])) + more
-    return f"there are {listed}" if known else "there are none"
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -14,8 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "pgvq"
 # its own line's room and every line above it. Nothing may import in a circle.
 LAYERS = [
     "types",
-    "scalars plain_text plugins machine interrupts",
-    "bounds",
+    "checks plain_text plugins machine interrupts",
     "storage",
     "devices",
     "identity",
@@ -146,3 +145,9 @@ def test_matplotlib_is_known_to_the_plots_alone():
         if room(name_of(path)) != "plotting" and not path.stem.endswith("figures"):
             used = {name.split(".")[0] for name in imports(path)}
             assert "matplotlib" not in used, ids(path)
+
+
+def test_one_place_says_did_you_mean():
+    for path in MODULES:
+        if ids(path) != "checks.py":
+            assert "difflib" not in imports(path), ids(path)

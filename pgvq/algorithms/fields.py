@@ -13,7 +13,6 @@ import math
 import sys
 import typing
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -23,11 +22,9 @@ from flax import struct
 from gymnax.environments.environment import Environment
 from jax.core import Tracer
 
-from pgvq.scalars import as_bool, as_float, as_int, shown
+from pgvq.checks import COUNTED, LARGEST, as_bool, as_float, as_int, did_you_mean, shown
 from pgvq.types import InputError
 
-LARGEST = 2**31 - 1  # of any count
-COUNTED = "JAX counts in int32"
 WIDEST = 65_536  # of any layer
 WIDE = "two layers of that width have 17 GB of weights between them"
 
@@ -238,12 +235,9 @@ def _plain(owner: str, kind: _Kind, value: Any) -> Any:
         return answer
     if kind.type is Literal:
         if not any(type(value) is type(one) and value == one for one in kind.choices):
-            near = get_close_matches(
-                shown(value).strip("'"), map(str, kind.choices), n=1
-            )
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(value, map(str, kind.choices), otherwise="", show=repr)
             choices = ", ".join(map(repr, kind.choices))
-            raise InputError(f"{told} is not one of {choices}{hint}")
+            raise InputError(f"{told} is not one of {choices}{'; ' * bool(hint)}{hint}")
         return value
     if not isinstance(value, kind.type):
         raise InputError(f"{told} {_no_object(kind, value)}")

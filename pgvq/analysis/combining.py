@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from pgvq.checks import shown
 from pgvq.experiments.score_meaning import (
     common_environment,
     common_score,
@@ -20,7 +21,6 @@ from pgvq.experiments.score_meaning import (
 )
 from pgvq.results.format import MODES
 from pgvq.results.store import Results, load
-from pgvq.scalars import shown
 from pgvq.types import InputError
 
 

@@ -17,8 +17,8 @@ from pgvq.analysis.statistics import (
     difference,
     probability_of_improvement,
 )
+from pgvq.checks import as_float, shown
 from pgvq.experiments.score_meaning import MARGIN
-from pgvq.scalars import as_float, shown
 from pgvq.types import InputError
 
 A_HIGHER, B_HIGHER = "a higher", "b higher"

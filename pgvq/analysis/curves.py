@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pgvq.plain_text import did_you_mean
+from pgvq.checks import did_you_mean
 from pgvq.results.format import TABLES
 from pgvq.results.store import Results
 from pgvq.types import InputError
@@ -64,7 +64,7 @@ def check_metric(results: Results, metric: str) -> None:
     """Raises `InputError` for a metric that the training table does not have."""
     if metric not in (known := metrics(results)):
         raise InputError(
-            f"no metric is called {metric!r}; {did_you_mean(metric, known)}"
+            f"no metric is called {metric!r}; {did_you_mean(metric, known, show=repr)}"
         )
 
 

@@ -1,7 +1,6 @@
 """`pgvq doctor`: examines an algorithm or an environment, in plain words."""
 
 import contextlib
-import difflib
 import importlib
 import os
 import sys
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from pgvq import envs
 from pgvq.algorithms import ALGORITHMS, Algorithm
+from pgvq.checks import check_choice, did_you_mean
 from pgvq.cli.listing import algorithm_class
 from pgvq.cli.loading import fault, load_module
 from pgvq.doctor import (
@@ -31,7 +31,6 @@ from pgvq.doctor import (
     examine,
     examine_environment,
 )
-from pgvq.envs.checks import check_choice
 from pgvq.envs.contract import is_environment
 from pgvq.experiments.definition import check_algorithm
 from pgvq.plain_text import literal, say
@@ -124,9 +123,8 @@ def find(target: str) -> Any:
     if not colon:
         return _only(target, module)
     if name not in module.__dict__:
-        near = difflib.get_close_matches(name, _classes(module) or dir(module), n=1)
-        there = ", ".join(_classes(module)) or "no algorithm"
-        hint = f"did you mean {near[0]}?" if near else f"there is {there}"
+        there = f"there is {', '.join(_classes(module)) or 'no algorithm'}"
+        hint = did_you_mean(name, _classes(module) or dir(module), there)
         raise InputError(f"{place} defines no {name!r}; {hint}")
     return module.__dict__[name]
 

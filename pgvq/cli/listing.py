@@ -14,8 +14,8 @@ from rich.table import Table
 from pgvq import envs
 from pgvq.algorithms import ALGORITHMS
 from pgvq.algorithms.fields import LARGEST, declared
+from pgvq.checks import check_choice
 from pgvq.envs import PONG_ID, Pong
-from pgvq.envs.checks import check_choice
 from pgvq.experiments.definition import is_sweepable
 from pgvq.experiments.field_paths import in_short, settable
 from pgvq.plain_text import literal, say

@@ -1,7 +1,6 @@
 """Experiments from Python files: the only place where a user's own code is executed."""
 
 import contextlib
-import difflib
 import importlib.util
 import linecache
 import signal
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pgvq.checks import did_you_mean
 from pgvq.experiments.definition import Experiment
 from pgvq.storage.files import one_line
 from pgvq.storage.locations import as_path
@@ -88,8 +88,7 @@ def select(experiments: list[Experiment], name: str, where: str) -> Experiment:
     """
     known = {experiment.name: experiment for experiment in experiments}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+        hint = did_you_mean(name, known, f"it has {', '.join(known)}")
         raise InputError(f"{where} has no experiment {name!r}: {hint}")
     return known[name]
 
@@ -248,11 +247,8 @@ def _find(path: Path) -> Path:
         raise InputError(f"{path} is a folder; give a Python file{hint}")
     known = {*path.parent.glob("*.py"), *FOLDER.glob("*.py")}
     names = {candidate.stem: candidate for candidate in sorted(known)}
-    near = difflib.get_close_matches(path.stem, names, n=1, cutoff=0.5)
-    if near:
-        hint = f"did you mean {names[near[0]]}?"
-    elif names:
-        hint = f"there are {', '.join(str(p) for p in sorted(names.values())[:5])}"
-    else:
-        hint = "write one that defines `experiment = Experiment(...)`"
+    there = "write one that defines `experiment = Experiment(...)`"
+    if names:
+        there = f"there are {', '.join(str(p) for p in sorted(names.values())[:5])}"
+    hint = did_you_mean(path.stem, names, there, lambda stem: str(names[stem]))
     raise InputError(f"there is no file {path}; {hint}")

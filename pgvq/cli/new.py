@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pgvq.envs.checks import check_choice
+from pgvq.checks import check_choice
 from pgvq.plain_text import say
 from pgvq.storage.files import atomic
 from pgvq.storage.locations import as_path

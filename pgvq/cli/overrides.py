@@ -8,7 +8,6 @@ function is one of `pgvq.experiments.field_paths.FUNCTIONS`
 (`dqn.torso.activation=tanh`).
 """
 
-import difflib
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from flax import linen as nn
 from gymnax.environments.environment import Environment
 
 from pgvq import envs
+from pgvq.checks import did_you_mean
 from pgvq.experiments.definition import Experiment
 from pgvq.experiments.field_paths import (
     Changes,
@@ -96,9 +96,8 @@ def _parts(
             f"in --set {EXAMPLE}"
         )
     wrong = setting.partition("=")[0].partition(".")[0]
-    near = difflib.get_close_matches(wrong, targets, n=1)
-    known = ", ".join(algorithms)
-    hint = f"did you mean {near[0]}?" if near else f"it has {known}; or * for all"
+    there = f"it has {', '.join(algorithms)}; or * for all"
+    hint = did_you_mean(wrong, targets, there)
     if "." not in setting.partition("=")[0]:
         hint = f"write TARGET.FIELD=VALUE, as in --set {EXAMPLE}"
     raise InputError(f"--set {setting}: the experiment has no {wrong!r}; {hint}")

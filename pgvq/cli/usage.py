@@ -5,10 +5,11 @@ command line, the words are gone through once more here.
 """
 
 import dataclasses
-import difflib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
+
+from pgvq.checks import did_you_mean
 
 EXAMPLES = {
     "run": "pgvq run experiments/pong.py",
@@ -91,13 +92,10 @@ def _no_command(name: str, words: Sequence[str], commands: Mapping[str, type]) -
             f"{_quoted(name)} stands before the command; write the command first, as "
             f"in {EXAMPLES['run']}, and its options after it (pgvq --help says more)"
         )
-    near = difflib.get_close_matches(name, commands, n=1, cutoff=0.5)
-    if near:
-        hint = f"did you mean pgvq {near[0]}?"
-    elif name.endswith(".py"):
-        hint = f"did you mean pgvq run {name}?"
-    else:
-        hint = f"there are {', '.join(commands)}"
+    there = f"there are {', '.join(commands)}"
+    if name.endswith(".py"):
+        there = f"did you mean pgvq run {name}?"
+    hint = did_you_mean(name, commands, there, lambda near: f"pgvq {near}")
     return f"there is no command {_quoted(name)}: {hint} (pgvq --help says more)"
 
 
@@ -171,15 +169,11 @@ def _no_option(
         if word in [option.name for option in options_of(part)]
     ]
     bare = "--" + word.lstrip("-")
-    near = difflib.get_close_matches(bare, named, n=1, cutoff=0.5)
-    near = near or [name for name in named if len(bare) > 2 and name.startswith(bare)]
+    longer = [name for name in named if len(bare) > 2 and name.startswith(bare)]
     other = f"{word} is one of pgvq {others[0]}" if others else ""
-    if near:
-        hint = f"did you mean {near[0]}?" + (f" ({other})" if other else "")
-    elif other:
-        hint = other
-    else:
-        hint = f"it has {', '.join(named)}" if named else "it has none"
+    there = f"it has {', '.join(named)}" if named else "it has none"
+    near = did_you_mean(bare, named, f"did you mean {longer[0]}?" if longer else "")
+    hint = near + (f" ({other})" if other and near else other) or there
     return f"{command} has no option {_quoted(word)}: {hint}"
 
 
@@ -188,9 +182,8 @@ def _wrong(option: Option, value: str) -> str:
     if isinstance(option.kind, tuple):
         if value in option.kind:
             return ""
-        near = difflib.get_close_matches(value, option.kind, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return f"one of {', '.join(option.kind)}{hint}"
+        hint = did_you_mean(value, option.kind, otherwise="")
+        return f"one of {', '.join(option.kind)}{'; ' * bool(hint)}{hint}"
     try:
         option.kind(value)
     except (ValueError, OverflowError):

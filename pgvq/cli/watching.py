@@ -11,11 +11,11 @@ from rich.console import Console
 
 from pgvq.algorithms import Algorithm
 from pgvq.algorithms.base import act_with_memory, initial_memory
+from pgvq.checks import check_choice
 from pgvq.cli.loading import load_experiment, select
 from pgvq.cli.options import Watch
 from pgvq.cli.run import made_from
 from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
-from pgvq.envs.checks import check_choice
 from pgvq.envs.pong.rendering import render, write_gif
 from pgvq.experiments.definition import Experiment
 from pgvq.experiments.differences import differences

@@ -14,9 +14,9 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
+from pgvq.checks import check_integer, check_probability, settle
 from pgvq.diagnostics.exact import Outcomes, observations, outcomes
 from pgvq.envs import num_states, state_index
-from pgvq.envs.checks import check_integer, check_probability, settle
 from pgvq.types import Key
 
 

@@ -9,8 +9,8 @@ left out, so give it a step cap that episodes do not reach.
 import numpy as np
 from scipy.special import softmax
 
+from pgvq.checks import check_integer, check_probability
 from pgvq.envs import FiniteMDP, policy_values
-from pgvq.envs.checks import check_integer, check_probability
 from pgvq.types import InputError
 
 

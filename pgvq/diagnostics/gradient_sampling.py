@@ -19,8 +19,8 @@ from jax.sharding import Mesh, PartitionSpec
 from pgvq.algorithms.base import Learner
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.algorithms.reinforce import REINFORCE
+from pgvq.checks import check_integer
 from pgvq.diagnostics.gradient_estimators import first_steps, surrogate
-from pgvq.envs.checks import check_integer
 from pgvq.ops.losses import log_prob, policy_gradient_loss
 from pgvq.rollout import init_world, rollout
 from pgvq.types import InputError, Key, Params, PyTree, Transition

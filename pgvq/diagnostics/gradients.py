@@ -42,6 +42,7 @@ from jax import Array
 
 from pgvq.algorithms.base import TrainState
 from pgvq.algorithms.policy_gradient import PolicyGradient
+from pgvq.checks import check_integer
 from pgvq.diagnostics.gradient_estimators import (
     Estimators,
     check_estimators,
@@ -57,7 +58,6 @@ from pgvq.diagnostics.gradient_sampling import (
     sample_groups,
 )
 from pgvq.diagnostics.gradient_statistics import EstimateGroups, comparison
-from pgvq.envs.checks import check_integer
 from pgvq.types import InputError, Key, PyTree
 
 DISCOUNTED_RETURN = "gradient of the discounted return"

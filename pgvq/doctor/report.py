@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from pgvq.envs.checks import check_choice
+from pgvq.checks import check_choice
 from pgvq.types import InputError
 
 Outcome = Literal["passed", "failed", "skipped"]

@@ -16,9 +16,8 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
-from pgvq.envs.checks import check_action, settle
+from pgvq.checks import as_float, check_action, settle, shown
 from pgvq.envs.discrete import num_states, state_index
-from pgvq.scalars import as_float, shown
 from pgvq.types import InputError, Key
 
 LEFT, RIGHT = 0, 1

@@ -6,7 +6,6 @@ a few random steps, whose values are compared with its spaces. What one environm
 found to be is remembered with it, so that later algorithms on it cost nothing.
 """
 
-import difflib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,10 +17,10 @@ from gymnax.environments.environment import Environment
 from gymnax.wrappers.purerl import GymnaxWrapper
 from jax.core import Tracer
 
+from pgvq.checks import did_you_mean, shown
 from pgvq.envs.memo import once_per_environment
 from pgvq.envs.spaces import kind_of, space_of, written
 from pgvq.envs.trying import check_played, check_shown
-from pgvq.scalars import shown
 from pgvq.storage.files import one_line
 from pgvq.types import InputError, PyTree
 
@@ -421,10 +420,12 @@ def _by_name(given: str) -> str:
     known = registration.registered_envs
     same = [name for name in known if name.lower().startswith(given.lower())]
     # Of several that begin so, this package's own stands last among gymnax's.
-    close = same[-1:] or difflib.get_close_matches(given, known, n=1, cutoff=0.4)
-    if given and close:
-        return f"did you mean make({close[0]!r})[0]?"
-    return "make one by its name, such as make('CartPole-v1')[0]"
+    otherwise = "make one by its name, such as make('CartPole-v1')[0]"
+    if not given:
+        return otherwise
+    near = same[-1:] or known
+    name = same[-1] if same else given
+    return did_you_mean(name, near, otherwise, lambda name: f"make({name!r})[0]")
 
 
 def _count(value: Any) -> str:

@@ -15,7 +15,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
-from pgvq.envs.checks import check_integer, check_probability, settle
+from pgvq.checks import check_integer, check_probability, settle
 from pgvq.types import InputError, Key
 
 Table = tuple[Any, ...] | np.ndarray  # given as either, kept as nested tuples

@@ -4,13 +4,13 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
 from gymnax.environments.environment import Environment
 from gymnax.wrappers.purerl import GymnaxWrapper
 
+from pgvq.checks import did_you_mean
 from pgvq.types import InputError
 
 
@@ -74,12 +74,10 @@ def _import(name: str, module_name: str) -> ModuleType:
 
 def _neighbours(module: ModuleType, attribute: str) -> str:
     """What may have been meant: a name alike, else the module's own environments."""
-    close = get_close_matches(attribute, vars(module), n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]}?"
     kinds = [
         key
         for key, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Environment | GymnaxWrapper)
     ]
-    return f"it has {', '.join(kinds)}" if kinds else "it has no environment at all"
+    there = f"it has {', '.join(kinds)}" if kinds else "it has no environment at all"
+    return did_you_mean(attribute, vars(module), there)

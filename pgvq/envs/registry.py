@@ -1,7 +1,6 @@
 """Environments by name: gymnax's, this package's, other packages' and one's own."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -10,6 +9,7 @@ from gymnax import registration
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
+from pgvq.checks import did_you_mean, shown
 from pgvq.envs.choices import LeftOrRight
 from pgvq.envs.contract import actions_in_words, check_num_actions, is_environment
 from pgvq.envs.finite_mdp import random_mdp
@@ -17,7 +17,6 @@ from pgvq.envs.own import own_environment
 from pgvq.envs.pong.environment import Pong
 from pgvq.envs.smooth_pong.environment import SmoothPong
 from pgvq.plugins import ENVIRONMENT_PLUGINS, plugins
-from pgvq.scalars import shown
 from pgvq.types import InputError
 
 PONG_ID = "Pong-Atari"
@@ -93,12 +92,7 @@ def _find(name: str) -> Callable[..., Any]:
     if name in offered:
         return offered[name]()
     known = [*registration.registered_envs, *offered]
-    close = get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = (
-        f"did you mean {' or '.join(close)}?"
-        if close
-        else f"there are {', '.join(known)}."
-    )
+    hint = did_you_mean(name, known, f"there are {', '.join(known)}.")
     raise InputError(
         f"there is no environment named {shown(name)}: {hint} (One of your own is "
         "package.module:MyEnv.)"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pgvq.bounds import plain_number
+from pgvq.checks import plain_number
 from pgvq.experiments.definition import Experiment
 from pgvq.experiments.field_paths import in_short
 from pgvq.results.store import read_description

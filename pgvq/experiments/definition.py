@@ -18,9 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-from pgvq import bounds
 from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
-from pgvq.bounds import MAX_STEPS
+from pgvq.checks import MAX_STEPS, as_float, plain_number, shown, whole_number
 from pgvq.envs.contract import check_environment
 from pgvq.experiments import seeds
 from pgvq.experiments.field_paths import in_short
@@ -34,9 +33,9 @@ from pgvq.experiments.score_meaning import (
     game_steps,
     score_of,
 )
+from pgvq.experiments.table_size import check_tables
 from pgvq.identity.description import Describer, Description, digest
 from pgvq.results.format import MOST_OF_TITLE
-from pgvq.scalars import as_float, shown
 from pgvq.storage.places import folder_name_problem
 from pgvq.storage.schema import text
 from pgvq.training.lane import MODES, Lane
@@ -77,11 +76,11 @@ class Experiment:
         for field in ("evaluations", "games", "max_game_steps"):
             if field == "max_game_steps" and self.max_game_steps is None:
                 continue
-            number = bounds.whole_number(field, getattr(self, field))
+            number = whole_number(field, getattr(self, field))
             object.__setattr__(self, field, number)
         self._set_algorithms()
         object.__setattr__(self, "steps", _checked_steps(self.steps))
-        bounds.check_tables(
+        check_tables(
             len(self.seed_numbers),
             self.evaluations,
             self.games,
@@ -232,7 +231,7 @@ def configuration_digest(description: Mapping[str, Any]) -> str:
 
 
 def _checked_steps(steps: Any) -> int | float:
-    number = bounds.plain_number(steps)
+    number = plain_number(steps)
     real = isinstance(number, int | float) and not isinstance(number, bool)
     if not real or not 0 < number <= MAX_STEPS:
         raise InputError(

@@ -5,7 +5,6 @@ its parameters, of a network. `sweep` and the command line's `--set` both walk h
 """
 
 import dataclasses
-import difflib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,9 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from pgvq.bounds import plain_number
+from pgvq.checks import did_you_mean, plain_number, shown
 from pgvq.identity.description import brief, describe
-from pgvq.scalars import shown
 from pgvq.types import InputError
 
 
@@ -78,8 +76,7 @@ def holder(thing: Any, path: Sequence[str]) -> Any:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Advice for a name that is not known: the nearest, or all of them."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+    return did_you_mean(name, known, f"it has {', '.join(known)}")
 
 
 def note(changes: Changes, path: Sequence[str], value: Any) -> None:
@@ -157,8 +154,7 @@ def function_named(name: str, field: str) -> Any:
         InputError: there is none of that name; with the nearest.
     """
     if name not in FUNCTIONS:
-        near = difflib.get_close_matches(name, FUNCTIONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"use one of {_names(FUNCTIONS)}"
+        hint = did_you_mean(name, FUNCTIONS, f"use one of {_names(FUNCTIONS)}")
         raise InputError(f"{field}={name!r} is no function of jax.nn: {hint}")
     return FUNCTIONS[name]
 

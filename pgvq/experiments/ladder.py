@@ -19,14 +19,13 @@ class has to keep every field that both classes have.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from pgvq.algorithms.base import Algorithm
+from pgvq.checks import did_you_mean, shown
 from pgvq.experiments.field_paths import holder, in_short, with_settings
 from pgvq.identity.description import Description, brief, describe, digest
-from pgvq.scalars import shown
 from pgvq.storage.places import folder_name_problem
 from pgvq.types import InputError
 
@@ -221,9 +220,7 @@ def _check_rung(name: str, rung: Rung, rungs: Mapping[str, Any]) -> None:
         )
     for parent, change in _ways(rung).items():
         if parent not in rungs:
-            near = difflib.get_close_matches(str(parent), rungs, n=1)
-            known = ", ".join(map(repr, rungs))
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {known}"
+            hint = did_you_mean(parent, rungs, show=repr)
             raise InputError(
                 f"ladder: the parent {shown(parent, 60)} of {name!r} is not a rung; "
                 f"{hint}"

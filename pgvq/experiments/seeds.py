@@ -18,8 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pgvq.bounds import whole_number
-from pgvq.scalars import as_int, shown
+from pgvq.checks import as_int, shown, whole_number
 from pgvq.types import InputError
 
 AUTO = "auto"  # as many as a comparison needs, see `pgvq.running.adaptive`

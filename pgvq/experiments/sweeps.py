@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pgvq.bounds import plain_number
+from pgvq.checks import plain_number
 from pgvq.experiments.field_paths import (
     Changes,
     changed,

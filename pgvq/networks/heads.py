@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from pgvq.checks import as_int, shown
 from pgvq.networks.torsos import whole
-from pgvq.scalars import as_int, shown
 from pgvq.types import InputError, Params
 
 # Small last layers make the first policy uniform and the first values zero.

@@ -14,7 +14,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array, lax
 
-from pgvq.scalars import as_bool, as_int, shown
+from pgvq.checks import as_bool, as_int, shown
 from pgvq.types import InputError
 
 HE = nn.initializers.he_normal()

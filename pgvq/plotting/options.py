@@ -14,11 +14,11 @@ from matplotlib import font_manager
 
 from pgvq.analysis.curves import curves, final_scores_of, modes
 from pgvq.analysis.statistics import interquartile_mean
-from pgvq.plain_text import did_you_mean, visible
+from pgvq.checks import as_float, did_you_mean, shown
+from pgvq.plain_text import visible
 from pgvq.plotting import style
 from pgvq.plotting.style import Style, Words
 from pgvq.results.store import Results
-from pgvq.scalars import as_float, shown
 from pgvq.types import InputError
 
 X_AXES = ("agent_steps", "updates", "seconds")
@@ -79,9 +79,8 @@ class Options:
         known = [each.name for each in fields(cls)]
         for name in keywords:
             if name not in known:
-                raise InputError(
-                    f"figures have no option {name!r}; {did_you_mean(name, known)}"
-                )
+                hint = did_you_mean(name, known, show=repr)
+                raise InputError(f"figures have no option {name!r}; {hint}")
         return cls(**keywords)
 
     @property
@@ -219,9 +218,8 @@ def _named(
         here = [one] if one in names else []
         here = here or [v["name"] for v in variants if v.get("own_name") == one]
         if not here:
-            raise InputError(
-                f"{option}: no variant is called {one!r}; {did_you_mean(one, names)}"
-            )
+            hint = did_you_mean(one, names, show=repr)
+            raise InputError(f"{option}: no variant is called {one!r}; {hint}")
         found += [name for name in here if name not in found]
     return found
 
@@ -271,7 +269,7 @@ def _check_choice(name: str, given: Any, known: Sequence[str]) -> None:
     if given is None or (isinstance(given, str) and given in known):
         return
     named = [one for one in known if one]
-    advice = did_you_mean(given, named) if isinstance(given, str) else ""
+    advice = did_you_mean(given, named, show=repr) if isinstance(given, str) else ""
     advice = advice if advice.startswith("did") else f"use {' or '.join(named)}"
     raise InputError(f"{name}={shown(given)} is not known; {advice}")
 
@@ -334,6 +332,5 @@ def _check_family(family: str) -> None:
         try:
             font_manager.findfont(family, fallback_to_default=False)
         except ValueError:
-            raise InputError(
-                f"font={family!r} is not installed; {did_you_mean(family, names)}"
-            ) from None
+            hint = did_you_mean(family, names, show=repr)
+            raise InputError(f"font={family!r} is not installed; {hint}") from None

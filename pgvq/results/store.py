@@ -73,7 +73,6 @@ that no version knows are ignored in JSON. Errors are `InputError`, one line wit
 remedy.
 """
 
-import difflib
 import os
 import shutil
 from collections.abc import Mapping
@@ -83,6 +82,7 @@ from typing import Any
 
 import pandas as pd
 
+from pgvq.checks import did_you_mean
 from pgvq.results import tables as parquet
 from pgvq.results import trust
 from pgvq.results.format import (
@@ -378,7 +378,6 @@ def _nearest_folder(folder: Path) -> str:
         if parent.is_dir()
         else []
     )
-    if near := difflib.get_close_matches(folder.name, siblings, n=1):
-        return f"did you mean {parent / near[0]}?"
     known = ", ".join(sorted(siblings)[:5])
-    return f"{parent} holds {known}" if known else "run an experiment first"
+    there = f"{parent} holds {known}" if known else "run an experiment first"
+    return did_you_mean(folder.name, siblings, there, lambda name: str(parent / name))

@@ -15,14 +15,13 @@ import numpy as np
 
 from pgvq.analysis import adaptive
 from pgvq.analysis.sequential_test import Plan
-from pgvq.bounds import whole_number
+from pgvq.checks import as_float, shown, whole_number
 from pgvq.experiments.definition import Experiment
 from pgvq.experiments.score_meaning import comparable
 from pgvq.results.store import Results
 from pgvq.running.progress import Reporter
 from pgvq.running.runner import opened
 from pgvq.running.session import Session
-from pgvq.scalars import as_float, shown
 from pgvq.storage.files import read_json, stands, write_json
 from pgvq.types import InputError
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from pgvq.checks import shown
 from pgvq.experiments.definition import configuration_digest
 from pgvq.experiments.differences import differences_of_folders, has_digest
 from pgvq.experiments.seeds import listed
@@ -28,7 +29,6 @@ from pgvq.results import store as results
 from pgvq.results.format import MODES, TABLES
 from pgvq.results.store import Results
 from pgvq.running.progress import Reporter
-from pgvq.scalars import shown
 from pgvq.storage.files import cannot_write, is_temporary
 from pgvq.storage.locations import as_path
 from pgvq.storage.locking import LOCK, locked

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pgvq import devices
+from pgvq.checks import shown
 from pgvq.experiments.definition import Experiment
 from pgvq.results import store as results
 from pgvq.results.store import Results
 from pgvq.running.progress import Reporter
 from pgvq.running.session import Session, check_experiment
-from pgvq.scalars import shown
 from pgvq.storage.locations import as_path
 from pgvq.storage.locking import locked
 from pgvq.training import checkpoints

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pgvq.scalars import shown
+from pgvq.checks import shown
 from pgvq.types import InputError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from pgvq.scalars import shown
+from pgvq.checks import shown
 from pgvq.storage.files import one_line
 from pgvq.types import InputError
 

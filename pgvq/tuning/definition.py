@@ -17,15 +17,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-from pgvq import bounds
 from pgvq.algorithms.base import Algorithm
-from pgvq.bounds import plain_number
+from pgvq.checks import plain_number, shown, whole_number
 from pgvq.experiments.definition import Experiment, named
 from pgvq.experiments.field_paths import in_short
 from pgvq.experiments.seeds import checked, numbers
 from pgvq.identity.description import digest
 from pgvq.results.format import MODES
-from pgvq.scalars import shown
 from pgvq.storage.files import plain
 from pgvq.tuning.ranges import Space, space_of
 from pgvq.types import InputError
@@ -69,7 +67,7 @@ class Tuning:
 
     def __post_init__(self) -> None:
         for field in ("trials", "round_size", "structures"):
-            number = bounds.whole_number(field, getattr(self, field))
+            number = whole_number(field, getattr(self, field))
             object.__setattr__(self, field, number)
         for field in ("finalists", "sampler_seed"):
             object.__setattr__(self, field, _from_zero(field, getattr(self, field)))

@@ -26,8 +26,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pgvq.checks import shown
 from pgvq.results.store import Results, load
-from pgvq.scalars import shown
 from pgvq.storage.files import atomic, one_line, read_bytes, stands
 from pgvq.tuning.folder import check_folder, read_description
 from pgvq.types import InputError

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgvq.algorithms.fields import SCALES, Scale
-from pgvq.bounds import plain_number
+from pgvq.checks import plain_number
 from pgvq.experiments.definition import is_sweepable
 from pgvq.experiments.field_paths import fitting, holder, in_short, with_settings
 from pgvq.storage.files import plain

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from pgvq import devices
+from pgvq.checks import shown
 from pgvq.experiments.field_paths import with_settings
 from pgvq.identity.description import Describer
 from pgvq.interrupts import interruptible
 from pgvq.running.progress import Reporter
-from pgvq.scalars import shown
 from pgvq.storage.files import plain, read_json, remove_leftovers, stands, write_json
 from pgvq.storage.locations import as_path
 from pgvq.storage.locking import locked

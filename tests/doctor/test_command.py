@@ -100,7 +100,7 @@ def test_a_file_with_one_algorithm_needs_no_class(capsys, monkeypatch, tmp_path)
             f"{HERE / 'reference_algorithms.py'}",
             "there are Pupil, Policy, Actions, Replayed",
         ),
-        (f"{HERE / 'pupil.py'}:Policy", "did you mean"),
+        (f"{HERE / 'reference_algorithm.py'}:Policy", "did you mean"),
         ("pgvq.algorithm:DQN", "cannot be imported (ModuleNotFoundError"),
         ("pgvq.algorithms.dqn", "give pgvq.algorithms.dqn:CLASS"),
     ],

@@ -150,7 +150,7 @@ def test_numbers_of_numpy_and_jax_are_numbers():
 def test_a_description_is_whole_and_readable():
     described = tiny().describe()
     assert described["variants"][0]["fields"]["torso"] == {
-        "object": "pgvq.networks.torsos.MLP",
+        "object": "pgvq.networks.MLP",
         "fields": {
             "features": [8],
             "activation": {"function": "jax.nn.relu"},

@@ -15,15 +15,17 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
-from pgvq.envs.checks import (
+from pgvq.checks import (
+    as_int,
     check_action,
     check_choice,
-    check_frame_skip,
     check_integer,
     check_probability,
     settle,
+    shown,
 )
 from pgvq.envs.pong.features import OBSERVATIONS, Observation
+from pgvq.envs.pong.frame_skip import check_frame_skip
 from pgvq.envs.pong.rewards import REWARDS, Played, check_reward
 from pgvq.envs.pong.rules import (
     FIRST_WAIT,
@@ -34,7 +36,6 @@ from pgvq.envs.pong.rules import (
     start_court,
 )
 from pgvq.envs.pong.state import PongState, pack, run_frames, unpack
-from pgvq.scalars import as_int, shown
 from pgvq.types import InputError, Key, PyTree
 
 EPISODES = ("point", "game")

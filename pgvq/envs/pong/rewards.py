@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.envs.checks import check_choice, check_integer
+from pgvq.checks import check_choice, check_integer
 from pgvq.envs.pong.rules import Court, is_over
 from pgvq.types import InputError
 

@@ -16,16 +16,10 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jax import Array
 
-from pgvq.envs.checks import (
-    check_choice,
-    check_flag,
-    check_frame_skip,
-    check_integer,
-    settle,
-)
+from pgvq.checks import as_float, check_choice, check_flag, check_integer, settle, shown
 from pgvq.envs.pong.features import MOTION
+from pgvq.envs.pong.frame_skip import check_frame_skip
 from pgvq.envs.smooth_pong.rules import SmoothCourt, advance, is_over, observe, serve
-from pgvq.scalars import as_float, shown
 from pgvq.types import InputError, Key
 
 ACTIONS = ("speed", "buttons")

@@ -1,16 +1,7 @@
-"""Counts of an experiment: whole numbers, and no more than fit in memory."""
-
-from typing import Any
-
-import jax.numpy as jnp
-import numpy as np
-from jax import Array, dtypes
+"""Whether the results of an experiment fit in this machine's memory."""
 
 from pgvq.machine import in_words, machine_memory
-from pgvq.scalars import as_float, as_int, shown
 from pgvq.types import InputError
-
-MAX_STEPS = 2**31 - 1  # counters are int32
 
 # Bytes that a row of a table takes in memory while another is added to it.
 _GAME_ROW = 100
@@ -18,30 +9,6 @@ _TRAINING_ROW = 400
 
 # What each count is as a rule: the one that exceeds this most is to blame.
 _USUAL = {"seeds": 5, "evaluations": 20, "games": 10}
-
-
-def plain_number(value: Any) -> Any:
-    """The Python number that a scalar of NumPy or JAX is; anything else as it is."""
-    if isinstance(value, Array) and jnp.issubdtype(value.dtype, dtypes.extended):
-        return value  # a key of JAX's random numbers
-    if not isinstance(value, np.generic | np.ndarray | Array) or np.ndim(value):
-        return value
-    known = (read(value) for read in (as_int, as_float))
-    found = next((number for number in known if number is not None), None)
-    return np.asarray(value).item() if found is None else found
-
-
-def whole_number(name: str, value: Any) -> int:
-    """A count as a Python number, or `InputError` unless it is a whole one above 0."""
-    number = plain_number(value)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InputError(f"{name}={shown(value)} must be a whole number, at least 1")
-    if number > MAX_STEPS:
-        raise InputError(
-            f"{name}={number} is too many: counters are int32, so that {MAX_STEPS} is "
-            "the most"
-        )
-    return number
 
 
 def check_tables(seeds: int, evaluations: int, games: int, variants: int) -> None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pgvq.scalars import as_bool, as_float, as_int, shown
+from pgvq.checks import as_bool, as_float, as_int, shown
 
 
 @pytest.mark.parametrize(
