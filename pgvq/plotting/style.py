@@ -20,6 +20,7 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
+from scipy.optimize import isotonic_regression
 
 from pgvq.experiments.score_meaning import SEVERAL, environment_in, score_in
 from pgvq.plain_text import for_figure, visible
@@ -226,14 +227,8 @@ def spread(wanted: ArrayLike, heights: ArrayLike, low: float, high: float) -> ND
     # Without their heights before them, labels must only be in order: the nearest
     # ordered numbers are the means of pooled neighbours (isotonic regression).
     before = np.cumsum(heights[order]) - heights[order] / 2
-    blocks: list[list[float]] = []  # mean, size
-    for goal in wanted[order] - before:
-        blocks.append([goal, 1.0])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, size = blocks.pop()
-            total = blocks[-1][1] + size
-            blocks[-1] = [(blocks[-1][0] * blocks[-1][1] + mean * size) / total, total]
-    ordered = np.repeat([b[0] for b in blocks], [int(b[1]) for b in blocks])
+    goals = wanted[order] - before
+    ordered = isotonic_regression(goals).x if len(goals) else goals
     top = max(high - heights.sum(), low)
     placed = np.empty_like(wanted)
     placed[order] = np.clip(ordered, low, top) + before
