@@ -24,7 +24,7 @@ from pgvq.algorithms import (
 )
 from pgvq.ops.losses import action_value, entropy, log_prob, squared_error
 from pgvq.ops.minibatches import shuffled_indices
-from pgvq.ops.optimizers import descend
+from pgvq.ops.optimizers import apply_gradients
 from pgvq.rollout import rollout
 from pgvq.types import Transition
 
@@ -74,7 +74,7 @@ def updates(
 def descended(params: Any, opt_state: Any, grads: Any) -> tuple[Any, Any]:
     """Parameters and optimiser state after a step of Adam, or of one for each part."""
     if not isinstance(opt_state, dict):
-        return descend(params, opt_state, grads, 1e-4, 1.0)
+        return apply_gradients(params, opt_state, grads, 1e-4, 1.0)
     parts = {
         name: descended(params[name], opt_state[name], grads[name]) for name in params
     }
@@ -118,8 +118,10 @@ def pqn_rows(algorithm: PQN, state: Any) -> Any:
 def replay_rows(algorithm: DQN | SAC, state: Any) -> Any:
     """A `Minibatch` drawn from the replay as it stands."""
     experience = state.learner.experience
-    by = jax.tree.map(lambda x: x[0], algorithm.draws(experience, jax.random.key(0)))
-    return algorithm.draw(experience, by, state.learner.agent_steps)
+    sampler, key = algorithm.sampler, jax.random.key(0)
+    plan = jax.tree.map(lambda x: x[0], sampler.plan(experience.replay, key, 1))
+    beta = algorithm.importance_at(state.learner.agent_steps)
+    return sampler.sample(experience.priorities, experience.replay, plan, beta)
 
 
 def rollout_rule(algorithm: Any, params: Any, older: Any, rows: Any) -> Array:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.envs import forgets, vector_reset, vector_step
+from pgvq.envs import resets_memory, vector_reset, vector_step
 from pgvq.types import Key, Metrics, PyTree, Ratio, Transition
 
 BLOCK = 32  # agent steps of `play` between two looks whether all games are over
@@ -45,7 +45,7 @@ def init_world(
     return World(env_state, obs, jnp.zeros(num_envs), lengths, memory)
 
 
-def forget(memory: PyTree, where: Array) -> PyTree:
+def reset_memory(memory: PyTree, where: Array) -> PyTree:
     """`memory [N, ...]` with zeros `where [N]` an episode has ended."""
     return jax.tree.map(
         lambda leaf: jnp.where(
@@ -100,7 +100,7 @@ def rollout(
             obs,
             jnp.where(ended, 0.0, episode_return),
             jnp.where(ended, 0, episode_length),
-            forget(memory, ended),
+            reset_memory(memory, ended),
         )
         return world, (transition, episode_return, episode_length)
 
@@ -160,7 +160,9 @@ def play(
         obs, env_state, reward, ended, cut, _ = vector_step(
             env, keys[1], env_state, action, params
         )
-        memory = forget(memory, forgets(trained_in or env, reward, ended, cut))
+        memory = reset_memory(
+            memory, resets_memory(trained_in or env, reward, ended, cut)
+        )
         score = score + jnp.where(done, 0.0, reward.astype(jnp.float32))
         length = length + ~done
         cut = (cut | (length >= max_steps)) & ~ended

@@ -181,7 +181,7 @@ def test_memory_goes_on_between_rollouts_and_is_zeroed_where_an_episode_ends():
 
 
 def test_memory_in_evaluation_is_zeroed_where_a_training_episode_ends():
-    """A game of Pong is many points: an agent trained on points forgets at each."""
+    """A game of Pong is many points: an agent's memory is reset at each."""
 
     def remembered(trained_in):
         def act(obs, memory, key):

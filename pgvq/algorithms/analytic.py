@@ -30,7 +30,7 @@ from pgvq.envs import SmoothPong
 from pgvq.envs.contract import check_type
 from pgvq.networks.heads import SMALL
 from pgvq.networks.torsos import Torso
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
 from pgvq.rollout import World, init_world, rollout
 from pgvq.types import InputError, Key, Metrics, Params, PyTree
 
@@ -146,7 +146,7 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
         (loss, (world, episodes)), grads = objective(
             learner.params, state.world, key_rollout
         )
-        params, opt_state = descend(
+        params, opt_state = apply_gradients(
             learner.params,
             learner.opt_state,
             grads,

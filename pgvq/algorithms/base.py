@@ -17,7 +17,7 @@ from jax import Array
 from pgvq.algorithms.contract import (
     Algorithm,
     Continuous,
-    Remembering,
+    Recurrent,
     act_with_memory,
     check_actions,
     initial_memory,
@@ -37,7 +37,7 @@ __all__ = [
     "Configuration",
     "Continuous",
     "Learner",
-    "Remembering",
+    "Recurrent",
     "RolloutAlgorithm",
     "TrainState",
     "act_with_memory",

@@ -63,7 +63,7 @@ class Algorithm(Protocol):
 
 
 @runtime_checkable
-class Remembering(Protocol):
+class Recurrent(Protocol):
     """An algorithm whose agents carry a memory from one agent step to the next."""
 
     def initial_memory(self, num_envs: int) -> PyTree:
@@ -146,7 +146,7 @@ def learner_of(algorithm: Algorithm, state: Any) -> list[Array]:
 
 def initial_memory(algorithm: Algorithm, num_envs: int) -> PyTree:
     """What its agents remember at an episode's beginning, `[N, ...]`; () is nothing."""
-    if isinstance(algorithm, Remembering):
+    if isinstance(algorithm, Recurrent):
         return algorithm.initial_memory(num_envs)
     return ()
 
@@ -161,7 +161,7 @@ def act_with_memory(
     greedy: bool,
 ) -> tuple[Array, PyTree]:
     """Actions `[N]` and the memory afterwards, of an algorithm with or without one."""
-    if isinstance(algorithm, Remembering):
+    if isinstance(algorithm, Recurrent):
         return algorithm.act_with_memory(state, obs, memory, key, greedy=greedy)
     return algorithm.act(state, obs, key, greedy=greedy), memory
 

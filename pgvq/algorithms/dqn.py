@@ -23,11 +23,12 @@ from jax import Array
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.fields import POSITIVE, SHARE, WIDEST
 from pgvq.algorithms.q_learning import QLearning
-from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
+from pgvq.algorithms.replay_learning import Experience, ReplayLearning
 from pgvq.networks.heads import QNetwork
 from pgvq.ops.losses import action_value, greedy_value, huber_error, squared_error
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
 from pgvq.ops.quantiles import quantile_huber_error
+from pgvq.replay.samplers import Minibatch
 from pgvq.types import Key, Metrics, Params
 
 
@@ -86,7 +87,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
             params=params,
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=adam(0.0, 1.0).init(params),
-            experience=self.no_experience(obs),
+            experience=self.init_replay(obs),
             agent_steps=jnp.int32(0),
             updates=jnp.int32(0),
         )
@@ -136,7 +137,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
             learner.params, learner.target_params, batch
         )
         rate = self.learning_rate_at(learner.agent_steps)
-        params, opt_state = descend(
+        params, opt_state = apply_gradients(
             learner.params, learner.opt_state, grads, rate, self.max_grad_norm
         )
         updates = learner.updates + 1

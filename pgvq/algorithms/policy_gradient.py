@@ -23,7 +23,7 @@ from pgvq.networks.heads import (
     unroll,
 )
 from pgvq.networks.torsos import Torso
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
 from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
@@ -162,7 +162,7 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         A learner has at least the fields of `Learner`; the others stay as they are.
         """
         learning_rate = self.learning_rate_at(learner.agent_steps)
-        params, opt_state = descend(
+        params, opt_state = apply_gradients(
             learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
         )
         metrics = {

@@ -28,7 +28,7 @@ from pgvq.ops.losses import (
     standardized,
 )
 from pgvq.ops.minibatches import shuffled_indices
-from pgvq.ops.optimizers import descend
+from pgvq.ops.optimizers import apply_gradients
 from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
 
 
@@ -178,7 +178,9 @@ class PPO(PolicyGradient, kw_only=True):
             part = jax.tree.map(lambda x: x[:, index], sample)
             grads, metrics = jax.grad(self.loss, has_aux=True)(params, part)
             return (
-                descend(params, opt_state, grads, learning_rate, self.max_grad_norm),
+                apply_gradients(
+                    params, opt_state, grads, learning_rate, self.max_grad_norm
+                ),
                 metrics,
             )
 

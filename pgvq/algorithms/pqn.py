@@ -18,7 +18,7 @@ from pgvq.algorithms.q_learning import QLearning
 from pgvq.networks.torsos import Torso
 from pgvq.ops.losses import action_value, greedy_value, squared_error
 from pgvq.ops.minibatches import shuffled_indices
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
 from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, Transition
 
@@ -100,7 +100,7 @@ class PQN(QLearning, kw_only=True):
         def one(carry: tuple[Params, Any], index: Array) -> tuple[Any, Metrics]:
             minibatch = jax.tree.map(lambda x: x[index], rows)
             grads, metrics = jax.grad(self.loss, has_aux=True)(carry[0], *minibatch)
-            after = descend(*carry, grads, learning_rate, self.max_grad_norm)
+            after = apply_gradients(*carry, grads, learning_rate, self.max_grad_norm)
             return after, metrics
 
         count = self.steps_per_iteration

@@ -15,8 +15,9 @@ from jax import Array
 from pgvq.algorithms.base import RolloutAlgorithm, TrainState, leaf, static
 from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE
 from pgvq.ops.returns import n_step
-from pgvq.replay import prioritized
-from pgvq.replay import ring as replay
+from pgvq.replay import ring
+from pgvq.replay.ring import ReplayState
+from pgvq.replay.samplers import Minibatch, Proportional, Sampler, Uniform
 from pgvq.rollout import rollout
 from pgvq.types import InputError, Key, Metrics, PyTree, Transition
 
@@ -36,19 +37,11 @@ class Row(NamedTuple):
 
 
 class Experience(NamedTuple):
-    """All that was lived and is not forgotten."""
+    """Replay buffer, pending n-step transitions and the sampler's state."""
 
-    replay: replay.ReplayState  # rows: `Row`
+    replay: ReplayState  # rows: `Row`
     pending: PyTree  # `Transition` [n - 1, N, ...], whose returns are open; () if n = 1
-    priorities: PyTree  # `prioritized.Priorities`, () for uniform draws
-
-
-class Minibatch(NamedTuple):
-    """Rows drawn for one update."""
-
-    rows: Row  # [B, ...]
-    places: Array  # [B] int32: where they stand in the replay
-    weight: Array  # [B] float32: corrects for how they were drawn; 1 if uniformly
+    priorities: PyTree  # of the sampler; () for uniform sampling
 
 
 class ReplayLearning(RolloutAlgorithm, kw_only=True):
@@ -133,6 +126,19 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         return round(self.replay_ratio * self.steps_per_iteration)
 
     @property
+    def sampler(self) -> Sampler:
+        """How minibatches are sampled from the replay."""
+        if self.prioritized:
+            return Proportional(self.batch_size, self.priority_exponent)
+        return Uniform(self.batch_size)
+
+    def importance_at(self, agent_steps: Array) -> Array:
+        """The exponent of importance weights, `[]`; it rises to 1."""
+        length = self.schedule_length(self.importance_steps)
+        left = 1.0 - jnp.clip(agent_steps / length, 0.0, 1.0)
+        return 1.0 - left * (1.0 - self.importance_exponent)
+
+    @property
     def warmup_length(self) -> int:
         """Agent steps per environment before learning."""
         return -(-self.warmup_steps // self.num_envs)
@@ -157,7 +163,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
         def fill(carry: tuple[Any, Any], key: Key) -> tuple[tuple[Any, Any], None]:
             world, batch = step(carry[0], key)
-            return (world, self.record(carry[1], batch)), None
+            return (world, self.add(carry[1], batch)), None
 
         keys = jax.random.split(key_warmup, self.warmup_length)
         open_steps = self.n_step - 1
@@ -173,7 +179,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         learner = state.learner._replace(experience=experience, agent_steps=steps)
         return state._replace(learner=learner, world=world, agent_steps=steps)
 
-    def no_experience(self, obs: Array) -> Experience:
+    def init_replay(self, obs: Array) -> Experience:
         """An empty replay for observations of which `obs [*O]` is one, as encoded."""
         obs = self.reading.shown_like(obs)
         zero, no = jnp.float32(0), jnp.zeros((), dtype=bool)
@@ -183,12 +189,12 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
             shape = (self.n_step - 1, self.num_envs)
             pending = jax.tree.map(lambda x: jnp.zeros(shape + x.shape, x.dtype), step)
         return Experience(
-            replay.init(Row(obs, jnp.int32(0), zero, obs, zero), self.capacity),
+            ring.init(Row(obs, jnp.int32(0), zero, obs, zero), self.capacity),
             pending,
-            prioritized.init(self.capacity) if self.prioritized else (),
+            self.sampler.init(self.capacity),
         )
 
-    def record(self, experience: Experience, batch: Transition) -> Experience:
+    def add(self, experience: Experience, batch: Transition) -> Experience:
         """Writes a rollout `[T, N, ...]`, each step once its n-step return is known."""
         steps, count = batch._replace(extras=()), len(batch.reward)
         if self.n_step > 1:
@@ -204,76 +210,41 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         obs = jax.tree.map(lambda leaf: leaf[:count], steps.obs)
         rows = Row(obs, steps.action[:count], reward, next_obs, discount)
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
-        ring, priorities = replay.add(experience.replay, rows), experience.priorities
-        if self.prioritized:
-            priorities = prioritized.add(priorities, ring, count * self.num_envs)
+        replay = ring.add(experience.replay, rows)
+        written = count * self.num_envs
+        priorities = self.sampler.add(experience.priorities, replay, written)
         pending = jax.tree.map(lambda x: x[count:], steps) if self.n_step > 1 else ()
-        return Experience(ring, pending, priorities)
-
-    def draws(self, experience: Experience, key: Key) -> PyTree:
-        """What each update of an iteration draws by, `[U, ...]`: a scan's input.
-
-        Minibatches where draws are uniform, because one large gather costs less than
-        many small ones; keys where priorities decide, that change with every update.
-        """
-        if self.prioritized:
-            return jax.random.split(key, self.updates_per_iteration)
-        shape = (self.updates_per_iteration, self.batch_size)
-        places = jax.random.randint(
-            key, shape, 0, jnp.maximum(experience.replay.size, 1)
-        )
-        return Minibatch(
-            replay.take(experience.replay, places), places, jnp.ones(shape)
-        )
-
-    def draw(self, experience: Experience, by: PyTree, agent_steps: Array) -> Minibatch:
-        """The minibatch of one update, by one of `draws`."""
-        if not self.prioritized:
-            return by
-        ring = experience.replay
-        index, chance = prioritized.sample(
-            experience.priorities, by, (self.batch_size,)
-        )
-        length = self.schedule_length(self.importance_steps)
-        left = 1.0 - jnp.clip(agent_steps / length, 0.0, 1.0)
-        beta = 1.0 - left * (1.0 - self.importance_exponent)
-        weight = prioritized.importance_weights(chance, ring.size, beta)
-        return Minibatch(replay.take(ring, index), index, weight)
-
-    def prioritize(self, priorities: PyTree, index: Array, error: Array) -> PyTree:
-        """Remembers how wrong the rows at `index [B]` were, by `|error| [B]`."""
-        if not self.prioritized:
-            return priorities
-        priority = (jnp.abs(error) + 1e-6) ** self.priority_exponent
-        return prioritized.update(priorities, index, priority)
+        return Experience(replay, pending, priorities)
 
     def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
         """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches.
 
         Schedules are read at the agent steps before the rollout.
         """
-        lived = self.record(learner.experience, batch)
+        experience = self.add(learner.experience, batch)
+        sampler, replay = self.sampler, experience.replay
         steps = learner.agent_steps
+        beta = self.importance_at(steps)
 
         def one(
             carry: tuple[Any, PyTree], given: tuple[PyTree, Key]
         ) -> tuple[Any, Metrics]:
-            (learner, priorities), (by, key) = carry, given
-            drawn = self.draw(lived._replace(priorities=priorities), by, steps)
-            drawn = drawn._replace(rows=self.encoded(drawn.rows))
-            learner, error, metrics = self.learn(learner, drawn, key)
-            return (learner, self.prioritize(priorities, drawn.places, error)), metrics
+            (learner, priorities), (plan, key) = carry, given
+            batch = sampler.sample(priorities, replay, plan, beta)
+            batch = batch._replace(rows=self.encoded(batch.rows))
+            learner, error, metrics = self.learn(learner, batch, key)
+            return (learner, sampler.update(priorities, batch.places, error)), metrics
 
-        key_updates = jax.random.fold_in(key, UPDATES)
-        keys = jax.random.split(key_updates, self.updates_per_iteration)
+        updates = self.updates_per_iteration
+        keys = jax.random.split(jax.random.fold_in(key, UPDATES), updates)
 
         # The ring stays outside of what the updates carry: none of them changes it.
-        start = learner._replace(experience=()), lived.priorities
+        start = learner._replace(experience=()), experience.priorities
         (learner, priorities), metrics = jax.lax.scan(
-            one, start, (self.draws(lived, key), keys)
+            one, start, (sampler.plan(replay, key, updates), keys)
         )
-        lived = lived._replace(priorities=priorities)
+        experience = experience._replace(priorities=priorities)
         metrics = jax.tree.map(jnp.mean, metrics)
         metrics |= {"learning_rate": self.learning_rate_at(steps)}
         steps = steps + self.steps_per_iteration
-        return learner._replace(experience=lived, agent_steps=steps), metrics
+        return learner._replace(experience=experience, agent_steps=steps), metrics

@@ -17,11 +17,12 @@ from jax import Array
 
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.fields import SHARE
-from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
+from pgvq.algorithms.replay_learning import Experience, ReplayLearning
 from pgvq.networks.heads import ActorCritic, QNetwork
 from pgvq.networks.torsos import Torso
 from pgvq.ops.losses import action_value, entropy, expected_value, squared_error
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
+from pgvq.replay.samplers import Minibatch
 from pgvq.types import Key, Metrics, Params, PyTree
 
 CRITICS = 2  # the smaller of two values counts (Fujimoto et al. 2018)
@@ -93,7 +94,7 @@ class SAC(ReplayLearning, kw_only=True):
             params=params,
             target_params=jax.tree.map(jnp.copy, critics),
             opt_state={name: adam(0.0, 1.0).init(p) for name, p in params.items()},
-            experience=self.no_experience(obs),
+            experience=self.init_replay(obs),
             agent_steps=jnp.int32(0),
         )
 
@@ -158,7 +159,7 @@ class SAC(ReplayLearning, kw_only=True):
         rate = self.learning_rate_at(learner.agent_steps)
         params, opt_state = {}, {}
         for part, grad in grads.items():
-            params[part], opt_state[part] = descend(
+            params[part], opt_state[part] = apply_gradients(
                 learner.params[part],
                 learner.opt_state[part],
                 grad,

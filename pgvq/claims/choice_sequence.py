@@ -19,7 +19,7 @@ from pgvq.claims.choice_programs import quick_jit
 from pgvq.networks.heads import RecurrentActorCritic, unroll
 from pgvq.networks.torsos import MLP
 from pgvq.ops.losses import log_prob, policy_gradient_loss
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
 from pgvq.types import Key, Params
 
 ROWS, COLUMNS, DIGITS = 5, 3, 10  # pixels of a picture, digits to choose from
@@ -179,7 +179,7 @@ def _learn_one(steps: int, key: Key, supervised: Array) -> Array:
         task = draw_task(key_task)
         answers = sample(params, task, key_answers)
         gradient = jax.grad(loss)(params, task, answers, supervised)
-        after = descend(params, state, gradient, rate, MAX_NORM)
+        after = apply_gradients(params, state, gradient, rate, MAX_NORM)
         return after, reward(answers, task.digits).mean()
 
     key_init, key_steps = jax.random.split(key)

@@ -15,7 +15,7 @@ from pgvq.checks import check_choice
 from pgvq.cli.loading import load_experiment, select
 from pgvq.cli.options import Watch
 from pgvq.cli.run import made_from
-from pgvq.envs import Pong, evaluation_env, forgets, vector_reset, vector_step
+from pgvq.envs import Pong, evaluation_env, resets_memory, vector_reset, vector_step
 from pgvq.envs.pong.rendering import render, write_gif
 from pgvq.experiments.definition import Experiment
 from pgvq.experiments.differences import differences
@@ -23,7 +23,7 @@ from pgvq.experiments.seeds import listed
 from pgvq.plain_text import say
 from pgvq.results import store as results
 from pgvq.results.trust import is_ours
-from pgvq.rollout import forget
+from pgvq.rollout import reset_memory
 from pgvq.storage.files import stands
 from pgvq.storage.locations import as_path
 from pgvq.training import checkpoints
@@ -209,7 +209,9 @@ def play(
         obs, after, reward, terminated, truncated, _ = vector_step(
             env, key_env, env_state, action, params
         )
-        memory = forget(memory, forgets(algorithm.env, reward, terminated, truncated))
+        memory = reset_memory(
+            memory, resets_memory(algorithm.env, reward, terminated, truncated)
+        )
         return (obs, after, memory), Played(env_state, reward, terminated | truncated)
 
     @partial(jax.jit, static_argnums=1)

@@ -22,7 +22,7 @@ from pgvq.envs.smooth_pong.environment import (
     as_button,
     as_speed,
 )
-from pgvq.envs.vector import evaluation_env, forgets, vector_reset, vector_step
+from pgvq.envs.vector import evaluation_env, resets_memory, vector_reset, vector_step
 
 __all__ = [
     "PONG_ID",
@@ -40,12 +40,12 @@ __all__ = [
     "as_speed",
     "discrete_environments",
     "evaluation_env",
-    "forgets",
     "make",
     "num_states",
     "optimal_values",
     "policy_values",
     "random_mdp",
+    "resets_memory",
     "state_index",
     "vector_reset",
     "vector_step",

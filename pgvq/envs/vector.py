@@ -48,7 +48,7 @@ def evaluation_env(env: Environment) -> Environment:
 
 
 @singledispatch
-def forgets(
+def resets_memory(
     env: Environment, reward: Array, terminated: Array, truncated: Array
 ) -> Array:
     """Where the memory of an agent that plays complete episodes starts afresh.
@@ -100,13 +100,13 @@ def _(env: GymnaxWrapper) -> Environment:
     return cast(Environment, other)
 
 
-@forgets.register
+@resets_memory.register
 def _(env: GymnaxWrapper, reward: Array, terminated: Array, truncated: Array) -> Array:
     """As the environment inside."""
-    return forgets(env._env, reward, terminated, truncated)
+    return resets_memory(env._env, reward, terminated, truncated)
 
 
-@forgets.register
+@resets_memory.register
 def _(env: Pong, reward: Array, terminated: Array, truncated: Array) -> Array:
     """At every point, if that is what an episode is in training."""
     ended = terminated | truncated

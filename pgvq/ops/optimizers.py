@@ -30,7 +30,7 @@ def adam(learning_rate: Array | float, max_grad_norm: Array | float) -> Any:
     )
 
 
-def descend(
+def apply_gradients(
     params: Params,
     opt_state: Any,
     grads: Params,

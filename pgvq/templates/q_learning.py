@@ -12,7 +12,7 @@ from pgvq.algorithms.base import Learner, leaf, static
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.networks import apply_over_time
 from pgvq.ops.losses import action_value, squared_error
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
 from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, Transition
 
@@ -56,7 +56,7 @@ class MyAlgorithm(QLearning, kw_only=True):
         epsilon = self.epsilon(learner.agent_steps)
         loss, grads = jax.value_and_grad(self.loss)(learner.params, batch, epsilon)
         learning_rate = self.learning_rate_at(learner.agent_steps)
-        params, opt_state = descend(
+        params, opt_state = apply_gradients(
             learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
         )
         steps = learner.agent_steps + self.steps_per_iteration  # int32

@@ -13,9 +13,10 @@ from jax import Array
 from pgvq import Experiment, make
 from pgvq.algorithms.base import leaf, static
 from pgvq.algorithms.q_learning import QLearning
-from pgvq.algorithms.replay_learning import Experience, Minibatch, ReplayLearning
+from pgvq.algorithms.replay_learning import Experience, ReplayLearning
 from pgvq.ops.losses import action_value, greedy_value, squared_error
-from pgvq.ops.optimizers import adam, descend
+from pgvq.ops.optimizers import adam, apply_gradients
+from pgvq.replay.samplers import Minibatch
 from pgvq.types import Key, Metrics, Params
 
 
@@ -53,7 +54,7 @@ class MyAlgorithm(ReplayLearning, QLearning, kw_only=True):
             params=params,
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=adam(0.0, 1.0).init(params),
-            experience=self.no_experience(obs),
+            experience=self.init_replay(obs),
             agent_steps=jnp.int32(0),
         )
 
@@ -84,7 +85,7 @@ class MyAlgorithm(ReplayLearning, QLearning, kw_only=True):
             learner.params, learner.target_params, batch
         )
         learning_rate = self.learning_rate_at(learner.agent_steps)
-        params, opt_state = descend(
+        params, opt_state = apply_gradients(
             learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
         )
         target = optax.incremental_update(

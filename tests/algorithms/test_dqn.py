@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pgvq.algorithms.replay_learning import Minibatch, Row
+from pgvq.algorithms.replay_learning import Row
 from pgvq.networks.torsos import MLP
+from pgvq.replay.samplers import Minibatch
 from pgvq.types import InputError, Transition
 from tests.helpers.tiny import tiny
 
@@ -62,7 +63,7 @@ def test_the_end_of_the_game_and_of_the_clock_differ():
     ends = jnp.array([[[F, F, T, T]], [[F, T, F, T]]])
     obs, one = jnp.ones((1, 4, 2)), jnp.ones((1, 4))
     lived = Transition(obs, jnp.zeros((1, 4), jnp.int32), one, obs, *ends)
-    empty = algorithm.no_experience(obs[0, 0])
+    empty = algorithm.init_replay(obs[0, 0])
     experience = jax.jit(algorithm.record)(empty, lived)
     rows = jax.tree.map(lambda leaf: leaf[:4], experience.replay.rows)
     np.testing.assert_allclose(rows.discount, [0.5, 0.5, 0.0, 0.0])

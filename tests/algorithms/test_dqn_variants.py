@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pgvq.algorithms.dqn import QLearner
-from pgvq.algorithms.replay_learning import Minibatch, Row
+from pgvq.algorithms.replay_learning import Row
 from pgvq.networks.torsos import MLP
+from pgvq.replay.samplers import Minibatch
 from tests.helpers.tiny import tiny
 
 pytestmark = pytest.mark.usefixtures("light_compilation")

@@ -32,7 +32,7 @@ class Recorder(ReplayLearning, kw_only=True):
     right: bool = static(False)
 
     def init_learner(self, key, obs):
-        return Remembered(self.no_experience(obs), jnp.int32(0))
+        return Remembered(self.init_replay(obs), jnp.int32(0))
 
     def explore(self, learner, obs, key):
         return jax.random.randint(key, obs.shape[:1], 0, self.num_actions), ()
@@ -124,7 +124,8 @@ def test_every_update_has_a_key_of_its_own(prioritized):
     assert learner.updates == 12
     assert len(np.unique(learner.bits[:12])) == 12
     key_update = jax.random.split(keys[-1], 3)[2]
-    by = algorithm.draws(learner.experience, key_update)
+    updates = algorithm.updates_per_iteration
+    by = algorithm.sampler.plan(learner.experience.replay, key_update, updates)
     if prioritized:
         assert not np.isin(jax.vmap(jax.random.bits)(by), learner.bits[:12]).any()
     else:
@@ -209,11 +210,10 @@ def test_n_step_rows_are_those_of_the_lived_stream(stream, n, capacity):
 def test_the_replay_draws_only_what_was_written():
     """And, without priorities, every row as often as any other."""
     algorithm, experience = holding(4, capacity=12, batch_size=64)
-    by = jax.jit(algorithm.draws)(experience, jax.random.key(0))
+    by = algorithm.sampler.plan(experience.replay, jax.random.key(0), 2)
     assert by.places.shape == (2, 64)
-    batch = jax.jit(algorithm.draw)(
-        experience, jax.tree.map(lambda leaf: leaf[0], by), jnp.int32(0)
-    )
+    first = jax.tree.map(lambda leaf: leaf[0], by)
+    batch = sampled(algorithm, experience, first, jnp.int32(0))
     np.testing.assert_array_equal(batch.places, by.places[0])
     np.testing.assert_array_equal(batch.rows.action, batch.places)
     np.testing.assert_array_equal(batch.weight, 1)
@@ -223,7 +223,7 @@ def test_the_replay_draws_only_what_was_written():
 def holding(count, **changes):
     """An algorithm, and its memory of `count` rows with actions 0, 1, ..."""
     algorithm = recorder(**changes)
-    empty = algorithm.no_experience(jnp.zeros(2))
+    empty = algorithm.init_replay(jnp.zeros(2))
     obs, zero = jnp.zeros((count, 2)), jnp.zeros(count)
     rows = Row(obs, jnp.arange(count), zero, obs, zero)
     return algorithm, empty._replace(replay=replay.add(empty.replay, rows))
@@ -275,6 +275,14 @@ def test_an_update_draws_by_what_the_last_one_found():
     np.testing.assert_allclose(np.sort(known), [1e-6] * 20 + [1.0] * 7, rtol=1e-5)
 
 
+def sampled(algorithm, experience, plan, steps):
+    """The minibatch of one update after a number of agent steps."""
+    beta = algorithm.importance_at(steps)
+    return algorithm.sampler.sample(
+        experience.priorities, experience.replay, plan, beta
+    )
+
+
 def prioritised_by(*priority):
     """An algorithm, and its memory of rows with these priorities."""
     settings = {"prioritized": True, "capacity": 12, "batch_size": 64}
@@ -290,7 +298,7 @@ def prioritised_by(*priority):
 def test_importance_weights_undo_the_draws_at_the_end(steps, beta):
     """Section 3.4: (N P)^-beta over its maximum; beta from 0.4 to 1 at the budget."""
     algorithm, experience = prioritised_by(1.0, 2.0, 3.0, 4.0)
-    batch = jax.jit(algorithm.draw)(experience, jax.random.key(0), jnp.int32(steps))
+    batch = jax.jit(sampled)(algorithm, experience, jax.random.key(0), jnp.int32(steps))
     assert set(np.array(batch.places)) == {0, 1, 2, 3}
     np.testing.assert_array_equal(batch.rows.action, batch.places)
     chance = (np.array(batch.places) + 1) / 10
@@ -300,7 +308,7 @@ def test_importance_weights_undo_the_draws_at_the_end(steps, beta):
 
 def test_a_row_of_no_priority_is_not_drawn():
     algorithm, experience = prioritised_by(0.0, 0.0, 5.0, 0.0)
-    batch = jax.jit(algorithm.draw)(experience, jax.random.key(0), jnp.int32(0))
+    batch = sampled(algorithm, experience, jax.random.key(0), jnp.int32(0))
     np.testing.assert_array_equal(batch.places, 2)
 
 

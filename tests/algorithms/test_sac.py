@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from pgvq.algorithms import SAC
-from pgvq.algorithms.replay_learning import Minibatch, Row
+from pgvq.algorithms.replay_learning import Row
 from pgvq.algorithms.sac import SoftLearner
 from pgvq.networks.torsos import MLP
+from pgvq.replay.samplers import Minibatch
 from pgvq.types import InputError
 from tests.helpers.probes import Probe
 from tests.helpers.tiny import tiny

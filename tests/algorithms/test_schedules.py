@@ -142,11 +142,16 @@ def test_the_importance_exponent_rises_over_given_agent_steps(given, exponent):
     held = state.learner.experience
     places = jnp.arange(held.replay.size)
     errors = jnp.where(places < 5, 100.0, 1.0)
-    priorities = algorithm.prioritize(held.priorities, places, errors)
-    held = held._replace(priorities=priorities)
-    draw = jax.jit(algorithm.draw)
+    sampler = algorithm.sampler
+    priorities = sampler.update(held.priorities, places, errors)
+
+    @jax.jit
+    def sampled(steps):
+        beta = algorithm.importance_at(steps)
+        return sampler.sample(priorities, held.replay, jax.random.key(1), beta)
+
     for steps, beta in zip([0, 100_000, 400_000], exponent, strict=True):
-        drawn = draw(held, jax.random.key(1), jnp.int32(steps))
+        drawn = sampled(jnp.int32(steps))
         ratio = drawn.weight.min() / drawn.weight.max()
         wanted = ((100 + 1e-6) / (1 + 1e-6)) ** (0.6 * -beta)
         np.testing.assert_allclose(ratio, wanted, rtol=1e-3)

@@ -128,10 +128,10 @@ def trained(tmp_path_factory):
         assert command() == 0
     yield root
     sys.path[:] = [path for path in sys.path if path != str(root.resolve())]
-    forget()
+    reset_memory()
 
 
-def forget():
+def reset_memory():
     """Modules of mine are imported anew, as by another process."""
     for name in ("environment_of_mine", "payment_of_mine"):
         sys.modules.pop(name, None)
@@ -139,7 +139,7 @@ def forget():
 
 
 def command(*more):
-    forget()
+    reset_memory()
     for cached in Path.cwd().glob("__pycache__/*"):
         cached.unlink()
     return main(["run", "mine.py", "--out", "out", *more])
@@ -174,7 +174,7 @@ def test_an_edit_is_refused_and_named(trained, capsys, monkeypatch, edit, more):
 def test_the_folder_makes_the_experiment_again(trained, capsys, monkeypatch):
     """What it keeps of the file has the same code, also without the file."""
     monkeypatch.chdir(trained)
-    forget()
+    reset_memory()
     message = refused(capsys, "watch", "out")
     assert "only games of Pong can be drawn" in message
     (trained / "mine.py").rename(trained / "moved.py")

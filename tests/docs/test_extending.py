@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from pgvq import load
-from pgvq.algorithms.replay_learning import Minibatch, Row
+from pgvq.algorithms.replay_learning import Row
 from pgvq.cli import listing, main
 from pgvq.cli.loading import load_experiment
 from pgvq.cli.overrides import override
 from pgvq.plugins import ALGORITHM_PLUGINS, ENVIRONMENT_PLUGINS, plugins
+from pgvq.replay.samplers import Minibatch
 from pgvq.rollout import play
 
 pytestmark = pytest.mark.usefixtures("light_compilation")

@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pgvq.envs import Pong, evaluation_env, forgets, make, vector_reset, vector_step
+from pgvq.envs import (
+    Pong,
+    evaluation_env,
+    make,
+    resets_memory,
+    vector_reset,
+    vector_step,
+)
 
 REWARD = jnp.array([0.0, 1.0, -1.0, 0.0, 0.0])
 TERMINATED = jnp.array([False, False, False, True, False])
@@ -22,7 +29,7 @@ TRUNCATED = jnp.array([False, False, False, False, True])
     ids=["CartPole", "game", "point"],
 )
 def test_memory_ends_where_a_training_episode_ends(env, expected):
-    forgotten = forgets(env, REWARD, TERMINATED, TRUNCATED)
+    forgotten = resets_memory(env, REWARD, TERMINATED, TRUNCATED)
     assert forgotten.dtype == bool
     np.testing.assert_array_equal(forgotten, np.array(expected, bool))
 
@@ -38,7 +45,7 @@ def test_memory_in_a_whole_game_ends_with_each_point_of_training():
     def step(state, key):
         train = vector_step(trained_in, key, state, nothing, params)
         game = vector_step(played_in, key, state, nothing, params)
-        forgotten = forgets(trained_in, game[2], game[3], game[4])
+        forgotten = resets_memory(trained_in, game[2], game[3], game[4])
         return train[1], (train[3] | train[4], forgotten)
 
     keys = jax.random.split(jax.random.key(1), 150)

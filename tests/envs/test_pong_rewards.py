@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pgvq.envs import Pong, evaluation_env, forgets
+from pgvq.envs import Pong, evaluation_env, resets_memory
 from pgvq.envs.pong.rewards import REWARDS, Played, check_reward
 from pgvq.types import InputError
 from tests.helpers.ale_replay import FIELDS, court, replay
@@ -130,8 +130,8 @@ def test_evaluation_counts_points_whatever_training_is_paid_for(env):
 def test_memory_ends_with_points_even_where_hits_are_paid():
     points = jnp.array([0.0, 1.0, -1.0, 0.0])  # of the evaluation
     game_over, no = jnp.array([False, False, False, True]), jnp.zeros(4, bool)
-    by_point = forgets(Pong(episode="point", reward="hit"), points, game_over, no)
-    by_game = forgets(Pong(reward="game"), points, game_over, no)
+    by_point = resets_memory(Pong(episode="point", reward="hit"), points, game_over, no)
+    by_game = resets_memory(Pong(reward="game"), points, game_over, no)
     np.testing.assert_array_equal(by_point, [False, True, True, True])
     np.testing.assert_array_equal(by_game, game_over)
 
