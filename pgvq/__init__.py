@@ -5,7 +5,7 @@ import contextlib
 from pgvq import devices
 from pgvq.types import InputError
 
-with contextlib.suppress(InputError):  # whoever trains is told
+with contextlib.suppress(InputError):  # training reports it
     devices.set_up()  # before anything starts JAX, as importing gymnax does
 
 from pgvq.algorithms import (

@@ -8,9 +8,9 @@ A package offers them as entry points, in its own `pyproject.toml`:
     [project.entry-points."pgvq.environments"]
     "MyEnv-v0" = "my_package.environments:MyEnv"
 
-Nothing of it is imported before it is asked for by name, so that a package that is
-broken harms nobody who does not use it. A name of pgvq's own is never replaced: whoever
-looks a name up looks at pgvq's own first.
+Nothing is imported before its name is used, so that a broken package does not harm
+those who do not use it. A name of pgvq's own is never replaced: names are looked up
+among pgvq's own first.
 """
 
 from collections.abc import Callable

@@ -54,7 +54,7 @@ class InputError(ValueError):
 
 
 class Transition(NamedTuple):
-    """One agent step as it was lived; with leading axes `[T, N, ...]` or `[B, ...]`."""
+    """One agent step; with leading axes `[T, N, ...]` or `[B, ...]`."""
 
     obs: PyTree  # [*O] what the agent saw
     action: Array  # [] int32

@@ -289,7 +289,7 @@ def time_to_stay(steps: ArrayLike, curves: ArrayLike, threshold: float) -> Estim
     """From where on the curve over runs scores `threshold` or more, and its interval.
 
     The curve over runs is their interquartile mean at each of the `steps` [P]; `curves`
-    [S, P] are the runs' own. In the unit of `steps`; infinity stands for "never", as
+    [S, P] are the runs' own. In the unit of `steps`; infinity means "never", as
     the value and as an end of the interval. That resamples whole runs; from two to four
     it is the range of the runs' own times. NaN where there are no runs.
     """
@@ -392,7 +392,7 @@ def _tail(kind: str, *runs: int) -> float:
 
 
 def _thinned(draws: Floats, number: int = 250) -> Floats:
-    """So many of the draws [R], evenly spread over them in their order."""
+    """`number` of the draws [R], evenly spaced in their order."""
     return np.sort(draws)[(len(draws) * (np.arange(number) + 0.5) / number).astype(int)]
 
 

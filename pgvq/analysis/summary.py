@@ -31,7 +31,7 @@ def summarise(
     *,
     thresholds: tuple[float, ...] | None = None,
 ) -> pd.DataFrame:
-    """Describe each variant in one row; NaN stands for what is not known.
+    """Describe each variant in one row; NaN means unknown.
 
     `seeds`, `finished` (trained for the whole budget), `diverged` (parameters no
     longer finite; they stay in every number), `nan_scores` (finished seeds whose final

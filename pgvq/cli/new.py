@@ -1,4 +1,4 @@
-"""`pgvq new`: a file that begins an algorithm, and trains it as it stands."""
+"""`pgvq new`: a file that begins an algorithm, which trains without changes."""
 
 import importlib.util
 import keyword
@@ -49,7 +49,7 @@ def begin(file: str, family: str, force: bool, console: Console) -> int:
     lines = [
         f"wrote {path}; what to do next:",
         f"    {shlex.join(['pgvq', 'run', str(path)])}",
-        "        train it on a small game and draw its curve: a minute, as it stands",
+        "        train it on a small game and draw its curve (a minute)",
         f"    {shlex.join(['pgvq', 'doctor', target])}",
         "        check what every algorithm promises; again after each change",
         "docs/extending.md of pgvq's repository explains every part.",

@@ -8,7 +8,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 RUN = """Train what an experiment lacks, then print its table and draw its figures.
 
 The results folder is continued: runs that it holds are not trained again, runs
-that were stopped (Ctrl-C, kill, power) go on where their last checkpoint stands.
+that were stopped (Ctrl-C, kill, power) resume from their last checkpoint.
 
 Examples:
 
@@ -56,7 +56,7 @@ Examples:
     pgvq list pong
 """
 
-NEW = """Begin an algorithm of your own: a commented file that trains as it stands.
+NEW = """Begin an algorithm of your own: a commented file that trains without changes.
 
     policy_gradient    a policy climbs its expected return; you write `loss`
     q_learning         regression on action values; you write `update`
@@ -222,7 +222,7 @@ class List:
 
 @dataclasses.dataclass
 class New:
-    """Begin an algorithm of your own: a commented file that trains as it stands."""
+    """Begin an algorithm of your own: a commented file that trains without changes."""
 
     file: Positional[Annotated[str, arg(metavar="FILE.py")]]
     """Where to; my_algorithm.py holds a class MyAlgorithm."""
@@ -287,7 +287,7 @@ class Watch:
     experiment: Annotated[str | None, arg(metavar="FILE")] = None
     """The experiment file, for results that keep none or are not your own."""
     trust: Annotated[bool, arg(constructor=bool)] = False
-    """Execute the experiment file that the folder keeps, whoever wrote it."""
+    """Execute the experiment file in the folder, even if you did not write it."""
 
 
 @dataclasses.dataclass

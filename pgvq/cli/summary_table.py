@@ -199,7 +199,7 @@ def _compact(rows: list[dict[str, Any]], margin: float | None) -> list[str]:
 
 
 def _cells(row: Mapping[str, Any], bars: list[str]) -> list[str]:
-    """One row of the table; what belongs to a number stands on the line below it."""
+    """One row of the table; what belongs to a number is on the line below it."""
     compiled = f"+{duration(row['compile_seconds'])}"
     return [
         row["variant"],
@@ -280,7 +280,7 @@ def _caption(
 
 
 def _intervals(frame: pd.DataFrame) -> str:
-    """What stands below the scores: intervals, ranges, or why there is neither."""
+    """What is below the scores: intervals, ranges, or why there is neither."""
     kinds = set(frame["score_interval"])
     parts = []
     if INTERVAL in kinds:

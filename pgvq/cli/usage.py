@@ -24,7 +24,7 @@ EXAMPLES = {
 
 
 class Option(NamedTuple):
-    """A field of a command, as it stands on the command line."""
+    """A field of a command, as it is on the command line."""
 
     name: str  # --max-steps; of what has no name, FILE
     kind: Any  # str, int, float, bool or a tuple of choices
@@ -89,7 +89,7 @@ def options_of(command: type) -> list[Option]:
 def _no_command(name: str, words: Sequence[str], commands: Mapping[str, type]) -> str:
     if name.startswith("-"):
         return (
-            f"{_quoted(name)} stands before the command; write the command first, as "
+            f"{_quoted(name)} is before the command; write the command first, as "
             f"in {EXAMPLES['run']}, and its options after it (pgvq --help says more)"
         )
     there = f"there are {', '.join(commands)}"

@@ -195,7 +195,7 @@ def restored(
 def play(
     algorithm: Algorithm, state: Any, mode: str, seed: int, games: int, steps: int
 ) -> Played:
-    """So many games of so many agent steps; what follows a game's end is a new one."""
+    """Plays several games side by side; after a game's end a new one begins."""
     env = evaluation_env(algorithm.env)
     given = algorithm.env_params
     params = env.default_params if given is None else given

@@ -7,7 +7,7 @@ estimate of the action's advantage A(s, a) = Q(s, a) - V(s):
     actor-critic   G_t^lambda - V(s_t)  Schulman et al. 2016: until the critic knows
     Q-learning     Q(s_t, a_t) - mean_a Q(s_t, a)    nothing that followed counts
 
-Of a rollout all three can be asked, whoever played it, and a fourth as well: the truth,
+All three can be computed for a rollout of any policy, and a fourth as well: the truth,
 by playing on from the same state many times (`true_advantage`).
 """
 
@@ -73,7 +73,7 @@ def action_credit(algorithm: Any, state: TrainState, batch: Transition) -> Array
 
     Args:
         algorithm: the method.
-        state: where its training stands: its values, or its critic.
+        state: of its training, with its values or its critic.
         batch: `[T, N, ...]`, of any policy; with a memory, of its own.
 
     Raises:
@@ -178,7 +178,7 @@ def true_advantage(
 
     Args:
         algorithm: without a memory.
-        state: where its training stands.
+        state: of its training.
         moments: K of a recording's steps, leaves `[K, ...]`.
         key: consumed.
         replays: R of each, static.

@@ -1,4 +1,4 @@
-"""Steps of many episodes laid over each other, so that an event stands at one place.
+"""Steps of many episodes laid over each other, aligned at an event.
 
 Host arrays, numpy: `[T, N]` rollouts in, `[M, W]` windows around M events out.
 """

@@ -22,7 +22,7 @@ from pgvq.types import Key
 
 @struct.dataclass
 class SmallPongState(environment.EnvState):
-    """Where a point stands; leading axes [...] are common. All int32."""
+    """The state of a point; leading axes [...] are common. All int32."""
 
     time: Array  # agent steps in this point  # pyright: ignore[reportIncompatibleVariableOverride]
     x: Array  # ball, 0 at the opponent .. width - 1 at the agent

@@ -351,6 +351,6 @@ def _with_policy(params: Params, policy: PyTree) -> Params:
 
 
 def _flat(tree: PyTree, axes: int) -> Array:
-    """All leaves in one vector: `[..., P]` for so many leading axes."""
+    """All leaves in one vector: `[..., P]` for that number of leading axes."""
     leaves = [x.reshape(*x.shape[:axes], -1) for x in jax.tree.leaves(tree)]
     return jnp.concatenate(leaves, axis=-1)

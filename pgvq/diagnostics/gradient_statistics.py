@@ -92,7 +92,7 @@ def comparison(
 def cosine_at(
     alignment: Floats | float, noise_scale: Floats | float, agent_steps: Floats | float
 ) -> Floats:
-    """The cosine between the reference and an estimate from so many agent steps.
+    """The cosine between the reference and an estimate from `agent_steps` agent steps.
 
         alignment / sqrt(1 + noise_scale / agent_steps)
 

@@ -84,7 +84,7 @@ def _marks(algorithm: RolloutAlgorithm, steps: int, points: int) -> np.ndarray:
 def _compiled(
     algorithm: RolloutAlgorithm, measure: Measure, iterations: Array, seeds: int
 ) -> Any:
-    """A program from seeds `[S]` to measures `[S, P]`, so many iterations apart."""
+    """A program from seeds `[S]` to measures `[S, P]`, taken every few iterations."""
 
     def one_seed(seed: Array) -> dict[str, Array]:
         def to_next(state: Any, row: tuple[Array, Array]) -> tuple[Any, Any]:

@@ -121,12 +121,12 @@ def over_estimation(
 
     Args:
         algorithm: any with action values, without a memory.
-        state: where its training stands.
+        state: of its training.
         key: consumed.
         episodes: of each environment, static.
         num_envs: N, static.
         max_steps: T, agent steps of each environment, static.
-        greedy: the best known actions, or as while learning; static.
+        greedy: the best known actions, or those of the behaviour policy; static.
 
     Raises:
         InputError: the algorithm has no action values, or a memory, which they would

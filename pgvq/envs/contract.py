@@ -419,7 +419,7 @@ def _by_name(given: str) -> str:
         return f"make it: make({shown(given)})[0]"
     known = registration.registered_envs
     same = [name for name in known if name.lower().startswith(given.lower())]
-    # Of several that begin so, this package's own stands last among gymnax's.
+    # Of several that begin so, this package's own is the last.
     otherwise = "make one by its name, such as make('CartPole-v1')[0]"
     if not given:
         return otherwise

@@ -25,7 +25,7 @@ MOST_PAIRS = 200_000  # of a state and an action
 
 @struct.dataclass
 class FiniteMDPState(environment.EnvState):
-    """Where an episode stands."""
+    """The state of an episode."""
 
     time: Array  # [] int32, agent steps taken in this episode  # pyright: ignore[reportIncompatibleVariableOverride]
     state: Array  # [] int32, 0..S-1

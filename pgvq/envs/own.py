@@ -15,7 +15,7 @@ from pgvq.types import InputError
 
 
 def own_environment(name: str) -> Callable[..., Any]:
-    """What `name`, "package.module:MyEnv", stands for: a class or a function.
+    """What `name`, "package.module:MyEnv", names: a class or a function.
 
     The current folder is on the search path, as for `python -m`.
 

@@ -96,7 +96,7 @@ def series_in(folder: Path) -> list[Path]:
 def ladders_in(folder: Path) -> list[Path]:
     """The results folders in a folder that are of one ladder, if there are several.
 
-    Others beside them do not count. What is untuned stands first.
+    Others beside them do not count. The untuned ones come first.
     """
     if not folder.is_dir() or stands(folder / "experiment.json"):
         return []

@@ -141,7 +141,7 @@ class Experiment:
         return sorted({round(total * i / self.evaluations) for i in marks})
 
     def steps_at(self, algorithm: Algorithm, iteration: int) -> int:
-        """Agent steps of one lane after so many iterations, exactly."""
+        """Agent steps of one lane after a number of iterations, exactly."""
         return algorithm.initial_steps + iteration * algorithm.steps_per_iteration
 
     def game_steps(self, algorithm: Algorithm) -> int:

@@ -187,7 +187,7 @@ def _label_width(part: Panel | Rows) -> float:
 
 
 def _name_width(part: Panel | Rows) -> float:
-    """Room for what stands to the left of a panel, in inches."""
+    """Room for what is to the left of a panel, in inches."""
     if isinstance(part, Panel):
         return _LEFT
     names = [style.wrapped(name, 24) for name in part.rows]
@@ -251,7 +251,7 @@ def _draw_uncertainty(axes: Axes, curve: Curve, color: str) -> None:
 def _name_curves(
     axes: Axes, labels: list[tuple[str, float, str]], height: float
 ) -> None:
-    """Writes names to the right of axes so many inches high, near their curves."""
+    """Writes names to the right of axes of a height in inches, near their curves."""
     if not labels:
         return
     words = [style.wrapped(name, 20) for name, *_ in labels]

@@ -328,7 +328,7 @@ class Words(NamedTuple):
 def page(
     words: Words, width: float, body: float, height: float | None = None
 ) -> tuple[Figure, float, float]:
-    """A figure with its words, and room for a body of so many inches between them.
+    """A figure with its words, and room for a body of a height in inches between them.
 
     Args:
         words: what is written; empty parts take no room.

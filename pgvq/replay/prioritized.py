@@ -1,6 +1,6 @@
 """Prioritised replay (Schaul et al. 2016, the proportional variant): a sum tree.
 
-The tree stands beside the ring of `pgvq.replay.ring`: leaf `i` is the priority of row
+The tree belongs to the ring of `pgvq.replay.ring`: leaf `i` is the priority of row
 `i`, every other node the sum of its children, so that a row is drawn in proportion to
 its priority by descending from the root. Nodes have many children, because on every
 device a few wide levels are faster than many narrow ones: a million rows have 5 levels.
@@ -29,7 +29,7 @@ FAN_OUT = 16  # children of every node; measured by benchmarks/replay_speed.py
 class Priorities(NamedTuple):
     """The sum tree over a ring of `C` rows; `F` is the fan-out.
 
-    Row `n` of a level holds the children of node `n` of the level above it. What stands
+    Row `n` of a level holds the children of node `n` of the level above it. What is
     beyond the capacity is zero.
     """
 

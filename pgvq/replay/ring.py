@@ -14,7 +14,7 @@ from pgvq.types import Key, PyTree
 
 
 class ReplayState(NamedTuple):
-    """The ring and where it stands; `C` is its capacity in transitions."""
+    """The ring and its position; `C` is its capacity in transitions."""
 
     rows: PyTree  # each leaf [C, ...]
     position: Array  # [] int32: the row that is written next

@@ -1,6 +1,6 @@
 """What a results folder's tables and description must hold, checked on every way in.
 
-The meaning of each column stands in `pgvq.results.store`.
+The meaning of each column is in `pgvq.results.store`.
 """
 
 from collections.abc import Mapping

@@ -40,7 +40,7 @@ class Reporter:
         """
 
     def evaluated(self, lanes: list[Lane], steps: int, evaluation: Evaluation) -> None:
-        """Games of all lanes after so many agent steps of each."""
+        """Games of all lanes after a number of agent steps of each."""
 
     def finished(self, lanes: list[Lane], complete: bool) -> None:
         """The batch is at its end (`complete`), or was interrupted."""

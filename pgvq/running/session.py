@@ -267,7 +267,7 @@ class Session:
         self.tables[variant][table] = pd.concat([held, rows]) if len(held) else rows
 
     def drop(self, lanes: list[Lane], steps: int) -> None:
-        """Removes rows of these lanes beyond so many agent steps."""
+        """Removes rows of these lanes beyond `steps` agent steps."""
         for lane in lanes:
             for name, table in self.tables[lane.variant].items():
                 beyond = (table.seed == lane.seed) & (table.agent_steps > steps)

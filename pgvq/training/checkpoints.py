@@ -1,7 +1,7 @@
 """Checkpoints: the whole state of a batch of lanes, saved atomically by orbax.
 
     results/NAME/checkpoints/BATCH/lanes.json     which variants and seeds, in order
-    results/NAME/checkpoints/BATCH/ITERATION/     state, and a note of where it stands
+    results/NAME/checkpoints/BATCH/ITERATION/     state, and its position
 
 A checkpoint holds parameters, optimiser, replay, environments, keys and counters, so
 that training which goes on from it equals training that never stopped. A newer one is
@@ -78,7 +78,7 @@ _NOTE = record(
 
 
 class Position(NamedTuple):
-    """Where a batch stands."""
+    """The position of a batch in its budget."""
 
     iteration: int
     train_seconds: float  # wall-clock so far, without compilation and evaluation
@@ -110,7 +110,7 @@ class Batch:
         write_json(self.folder / "lanes.json", self.lanes)
 
     def position(self) -> Position | None:
-        """Where the newest checkpoint stands; None if there is none.
+        """The position of the newest checkpoint; None if there is none.
 
         Raises:
             InputError: its note is damaged.

@@ -80,7 +80,7 @@ def first_bad(
     """The first iteration of a chunk after which a lane holds a NaN, by bisection.
 
     Args:
-        advance: the progress after so many iterations from where the chunk began.
+        advance: the progress after a number of iterations from where the chunk began.
         iterations: of the chunk, after which there is a NaN.
         lane: whose.
 

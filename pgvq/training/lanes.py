@@ -110,7 +110,7 @@ class Lanes:
         return self._watched("its start", "init", self._inputs)
 
     def advance(self, progress: Progress, iterations: int) -> tuple[Progress, float]:
-        """Trains for so many iterations; `progress` is used up.
+        """Trains for `iterations` iterations; `progress` is donated.
 
         Returns the new progress and the seconds it took, without compilation.
         """

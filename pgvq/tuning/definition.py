@@ -45,7 +45,7 @@ class Tuning:
     learners: Mapping[str, Algorithm] | Sequence[Algorithm | Mapping[str, Algorithm]]
     steps: float  # budget of each run, agent steps
     trials: int = 64  # configurations per learner; the first is its own values
-    # Seeds of each trial: a number n stands for the first n of these defaults. They
+    # Seeds of each trial: a number n means the first n of these defaults. They
     # are never those of a result that is compared with others.
     seeds: int | range | Sequence[int] = range(1_000_000, 1_000_003)
     # Ranges instead of the declared ones: learner to field to (low, high, scale), or a
@@ -103,7 +103,7 @@ class Tuning:
 
     @property
     def sampler_used(self) -> str:
-        """Which sampler "auto" stands for here."""
+        """The sampler that "auto" means here."""
         if self.sampler == "auto":
             return "tpe" if has_optuna() else "random"
         return self.sampler

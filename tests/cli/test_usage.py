@@ -16,7 +16,7 @@ CASES = {
     "nope": "did you mean pgvq new?",
     "runn tiny.py": "did you mean pgvq run?",
     "tiny.py": "did you mean pgvq run tiny.py?",
-    "--seeds 3 run tiny.py": "--seeds stands before the command",
+    "--seeds 3 run tiny.py": "--seeds is before the command",
     "run": "run needs FILE, as in pgvq run experiments/pong.py",
     "run tiny.py --seeds x": "--seeds x must be a number of seeds such as 8, a range",
     "run tiny.py --seeds 1.5": "--seeds 1.5 must be a number of seeds",

@@ -85,7 +85,7 @@ class Moving(NamedTuple):
     vy: Array  # pixels a frame, positive is down
     timer: Array  # frames until the serve
     player: Array  # the agent's paddle
-    target: Array  # where it stands next frame
+    target: Array  # its place in the next frame
     rest: Array  # where it comes to rest if the knob rests
     knob: Array  # -1 .. 1, the knob between its two stops
     enemy: Array  # the opponent's paddle

@@ -14,7 +14,7 @@ from pgvq.checks import check_choice, check_integer
 from pgvq.envs.pong.rules import Court, is_over
 from pgvq.types import InputError
 
-# From one paddle to the other the ball takes at least so many frames.
+# From one paddle to the other the ball takes at least this number of frames.
 CROSSING = 30
 
 

@@ -31,11 +31,11 @@ NOOP, FIRE, RIGHT, LEFT, RIGHTFIRE, LEFTFIRE = range(6)
 class Court(NamedTuple):
     """All that one frame of a game knows; every field [...] int32.
 
-    In brackets the address in the console's memory where the same number stands.
+    In brackets the address in the console's memory of the same number.
     """
 
     resistance: Array  # of the agent's knob, PADDLE_MIN..PADDLE_MAX; not in memory
-    target: Array  # [60] the smoothed knob, where the player stands next frame
+    target: Array  # [60] the smoothed knob, the player's place in the next frame
     player: Array  # [51] the agent's paddle
     enemy: Array  # [21] the opponent's paddle
     x: Array  # [49] ball

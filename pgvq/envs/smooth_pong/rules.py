@@ -65,7 +65,7 @@ class SmoothCourt(NamedTuple):
     """All that one frame of a point knows; every field [...] float, in pixels."""
 
     knob: Array  # where the agent's paddle comes to rest
-    target: Array  # the smoothed knob, where it stands next frame
+    target: Array  # the smoothed knob, its place in the next frame
     player: Array  # the agent's paddle
     enemy: Array  # the opponent's paddle
     x: Array  # ball; before the serve where it will be served
