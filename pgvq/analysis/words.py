@@ -15,7 +15,7 @@ def is_unknown(value: Any) -> bool:
 
 def played(mode: str) -> str:
     """What a mode is, in words."""
-    return {"greedy": "greedy play", "explore": "as it behaves while learning"}[mode]
+    return {"greedy": "greedy play", "explore": "play with exploration"}[mode]
 
 
 def signed(bar: str) -> str:

@@ -193,7 +193,7 @@ class Plot:
     title: Annotated[str | None, arg(metavar="TEXT")] = None
     """Above every figure, instead of the question that it answers; '' for none."""
     mode: Literal["greedy", "explore"] | None = None
-    """Greedy play, or as it behaves while learning; both by default."""
+    """Greedy play, or play with exploration; both by default."""
     x: Literal["agent_steps", "updates", "seconds"] | None = None
     """The curves' x-axis: agent steps, gradient updates or seconds of training; by
     default panels against agent steps and seconds."""
@@ -279,7 +279,7 @@ class Watch:
     out: Annotated[str, arg(metavar="FILE.gif")] = "rally.gif"
     """Where the GIF goes."""
     mode: Literal["greedy", "explore"] = "greedy"
-    """The best it knows, or as it behaves while learning."""
+    """Greedy play, or play with exploration."""
     games: Annotated[int, arg(metavar="N")] = 1
     """Games to play; the score of each is printed, the first is drawn."""
     max_steps: Annotated[int, arg(metavar="N")] = 5000
