@@ -8,6 +8,7 @@ import pandas as pd
 from pages import ROOT, words
 from pages.headline import title
 from pgvq.analysis import budget_curve
+from pgvq.analysis.comparisons import A_HIGHER
 from pgvq.results.store import Results, load
 
 FOLDER = ROOT / "results" / "budgets"
@@ -56,6 +57,38 @@ def sentences() -> str:
     return text + "\n"
 
 
+def families(budget: float = 1e6) -> str:
+    """The best learner of each family on the budget that all were tuned for."""
+    rows = table().set_index("budget").loc[[budget]]
+    best = {
+        family: rows[rows.family == family].sort_values("score").iloc[-1]
+        for family in ("policy gradient", "Q-learning")
+    }
+    names = {family: str(row.variant) for family, row in best.items()}
+    pairs = budget_curve.pairs(parts())
+    both = pairs.a.isin(names.values()) & pairs.b.isin(names.values())
+    apart = pairs[both & (pairs.budget == budget)].iloc[0]
+    found = {
+        family: f"{title(names[family])} ({words.with_interval(*ends)})"
+        for family, row in best.items()
+        if (ends := (row.score, row.score_low, row.score_high))
+    }
+    number = f"{apart.difference:.1f} [{apart.low:.1f}, {apart.high:.1f}] points"
+    higher, lower = title(apart.a), title(apart.b)
+    if apart.verdict == A_HIGHER:
+        said = f"{higher} ends higher, by {number}"
+    elif str(apart.verdict).startswith("equal"):
+        said = f"they are shown to end {apart.verdict} point ({number})"
+    else:
+        said = f"no difference is shown ({higher} less {lower}: {number})"
+    return (
+        f"Of {len(rows)} learners, each tuned with the same effort for "
+        f"{words.steps(budget)} agent steps, the best policy gradient is "
+        f"{found['policy gradient']} and the best Q-learning method "
+        f"{found['Q-learning']}: {said}.\n"
+    )
+
+
 def figure() -> str:
     """The curve as a picture."""
     return (
@@ -72,5 +105,6 @@ def _once_measured(text: Callable[[], str]) -> Callable[[], str]:
 BLOCKS = {
     "budgets, scores": _once_measured(scores_table),
     "budgets, sentences": _once_measured(sentences),
+    "budgets, families": _once_measured(families),
     "budgets, figure": _once_measured(figure),
 }
