@@ -7,11 +7,19 @@ import numpy as np
 
 from pages import ROOT, words
 from pages.headline import title
+from pgvq.results.store import load
 from pgvq.tuning import check_equal
 from pgvq.tuning.analysis import best_of_k, by_influence, read_tuning
 from pgvq.tuning.folder import read_chosen, read_description
+from pgvq.tuning.ledger import read
 
 COMMAND = "pgvq tune experiments/tune_pong.py"
+# What the results need of a tuning, and which results are made of it.
+USED = {
+    "pong": {"reinforce", "actor_critic", "ppo", "pqn", "dqn"},
+    "ladder": {"reinforce", "dqn"},
+}
+MADE_OF = {"pong": ("pong",)}
 SMALL_GAMES = ("cartpole", "acrobot", "catch", "deep_sea")
 FEW = 4  # configurations, of which the best is what a little tuning gives
 
@@ -21,17 +29,28 @@ def folder(name: str) -> Path:
     return ROOT / "results" / "tuning" / name
 
 
-def is_done(name: str) -> bool:
-    """Whether every learner of a tuning has its chosen configuration."""
+def finished(name: str) -> list[str]:
+    """The learners of a tuning that have their chosen configuration."""
     place = folder(name)
-    if not (place / "chosen.json").is_file():
-        return False
-    return set(read_chosen(place)["chosen"]) == set(read_description(place)["search"])
+    return (
+        list(read_chosen(place)["chosen"]) if (place / "chosen.json").is_file() else []
+    )
+
+
+def is_done(name: str) -> bool:
+    """Whether every learner of a tuning is finished, or all that a result uses."""
+    return set(finished(name)) >= USED.get(name, {"nothing is used of it"})
 
 
 def effort(name: str) -> str:
-    """The equality of effort, asserted from the ledger."""
-    return f"{check_equal(folder(name)).capitalize()}.\n"
+    """The equality of effort, asserted from the ledger, against the results' seeds."""
+    done = finished(name)
+    ledger = read(folder(name))
+    results = [load(ROOT / "results" / each) for each in MADE_OF.get(name, ())]
+    text = check_equal(ledger[ledger.learner.isin(done)], results)
+    left = [n for n in read_description(folder(name))["search"] if n not in done]
+    more = f" Not finished: {words.listed([title(n) for n in left])}." if left else ""
+    return f"{text[:1].upper()}{text[1:]}.{more}\n"
 
 
 def learners_table(name: str) -> str:
@@ -39,6 +58,8 @@ def learners_table(name: str) -> str:
     found, chosen = read_tuning(folder(name)), read_chosen(folder(name))
     rows = []
     for learner, trials in found.trials.items():
+        if learner not in chosen["chosen"]:
+            continue
         curve, scores = best_of_k(trials.scores), chosen["scores"][learner]
         few = min(FEW, len(curve.k)) - 1
         field, share = by_influence(trials)[0]
@@ -85,6 +106,8 @@ def needed(name: str) -> str:
     """How many configurations come within a point of the most that they reach."""
     parts = []
     for learner, trials in read_tuning(folder(name)).trials.items():
+        if learner not in finished(name):
+            continue
         curve = best_of_k(trials.scores)
         near = int(np.argmax(curve.value >= curve.value.max() - 1.0))
         parts.append(f"{title(learner)} {curve.k[near]}")
@@ -99,7 +122,7 @@ def fairness() -> str:
     known = {
         "the headline and the score against budget": is_done("pong"),
         "the tuned half of the ladder": is_done("ladder"),
-        "the classics": all(is_done(f"classic/{game}") for game in SMALL_GAMES),
+        "the classics": all(finished(f"classic/{game}") for game in SMALL_GAMES),
     }
     done = [what for what, is_tuned in known.items() if is_tuned]
     left = [what for what, is_tuned in known.items() if not is_tuned]
