@@ -35,7 +35,6 @@ LAYERS = [
     "study",
     "diagnostics",
     "doctor",
-    "claims",
     "__init__",
     "templates",
     "cli",
