@@ -111,7 +111,7 @@ def test_a_number_that_speaks_against_it_contradicts_one_more(finding, number, v
 
 def test_figures_and_words_are_made_from_the_finding(finding, tmp_path):
     files = claim.draw(finding, tmp_path)
-    assert {path.name for path in files} >= {"claim.png", "between.png"}
+    assert {path.name for path in files} >= {"gradients.png", "between.png"}
     page = filled(claim.left_or_right, finding, ".")
     assert "<<" not in page
     for stem in ("gradients", "between", "learning"):
