@@ -23,7 +23,7 @@ from pgvq.diagnostics.credit_alignment import (
 from pgvq.envs import Pong, PongState
 from pgvq.envs.pong.rendering import render
 from pgvq.plotting.credit import Strip, credit_strips
-from pgvq.plotting.panels import COLORS, Curve, Panel, panels
+from pgvq.plotting.panels import COLORS, Panel, panels, table_curve
 from pgvq.study.definition import Claim, Finding, Say
 from pgvq.training.lane import EVALUATION, TRAINING, seed_key
 from pgvq.types import InputError, PyTree
@@ -175,14 +175,7 @@ def along(games: list[Played], event: str) -> pd.DataFrame:
     before, after = AROUND[event]
     frames = []
     for name in METHODS:
-        rows = np.concatenate(
-            [
-                windows(
-                    game.scaled[name], game.events(event), game.ended, before, after
-                )
-                for game in games
-            ]
-        )
+        rows = np.concatenate([game.around(name, event) for game in games])
         found, size = average(rows), average(np.abs(rows))
         columns = {
             "step": np.arange(-before, after + 1),
@@ -274,16 +267,7 @@ def panel(
     curves = []
     for name, color in LOOKS.items():
         rows = aligned[(aligned.event == event) & (aligned.method == name)]
-        curves.append(
-            Curve(
-                name=name,
-                x=rows["step"],
-                y=rows[column],
-                low=rows[f"{column}_low"],
-                high=rows[f"{column}_high"],
-                color=color,
-            )
-        )
+        curves.append(table_curve(name, rows, "step", column, color=color))
     x_label = (
         "agent steps after the hit"
         if event == "hit"

@@ -14,7 +14,7 @@ from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.diagnostics.gradient_estimators import LAMBDAS
 from pgvq.diagnostics.gradient_statistics import cosine_at
 from pgvq.diagnostics.gradients import DISCOUNTED_RETURN, gradients_along_training
-from pgvq.plotting.panels import COLORS, Curve, Panel, panels
+from pgvq.plotting.panels import COLORS, Curve, Panel, panels, table_curve
 from pgvq.study.definition import Claim, Finding, Say
 
 ACTOR_CRITIC = "actor-critic, λ = {:g}"
@@ -112,16 +112,11 @@ def _curves(frame: pd.DataFrame, name: str, highest: float = math.inf) -> list[C
     points = frame.groupby("trained_steps")
     for shade, (trained, part) in zip(SHADES, points, strict=False):
         part = part.set_index("estimator").loc[NAMES]
+        ends = [name, f"{name}_low", f"{name}_high"]
+        part = part.assign(**part[ends].clip(upper=highest))
+        words, color = when(int(str(trained))), COLORS[shade]
         curves.append(
-            Curve(
-                name=when(int(str(trained))),
-                x=part.lambda_,
-                y=part[name].clip(upper=highest),
-                low=part[f"{name}_low"].clip(upper=highest),
-                high=part[f"{name}_high"].clip(upper=highest),
-                color=COLORS[shade],
-                marker="o",
-            )
+            table_curve(words, part, "lambda_", name, color=color, marker="o")
         )
     return curves
 

@@ -1,14 +1,18 @@
 """What the claims on single choices share: how they are compiled, learning curves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from jax import Array
 from numpy.typing import ArrayLike
 
 from pgvq.plotting.panels import Curve
+from pgvq.types import Key
 
 # At XLA's usual level, 3, some of these take four times as long to compile and run no
 # faster: 17.7 s against 4.2 s of one core for the recurrent network's.
@@ -16,8 +20,29 @@ _OPTIONS = {"xla_backend_optimization_level": 1}
 
 quick_jit = partial(jax.jit, compiler_options=_OPTIONS)
 
-
+DOTS: dict[str, Any] = {"dashes": "", "marker": "o"}  # of a curve: points alone
 BAND = "the line is the median of the seeds, the band holds the middle 80 %"
+
+
+def seed_keys(seeds: int, claim: int) -> Key:
+    """A key for each of S seeds, `[S]`, of the claim with that number."""
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(claim)))
+    return keys(jnp.arange(seeds))
+
+
+def learnt_by_seed(
+    one: Callable[[Key], dict[str, Array]], seeds: int, claim: int
+) -> dict[str, np.ndarray]:
+    """What `one` learns with the key of each of S seeds, `[S, ...]` by method."""
+    return jax.device_get(quick_jit(jax.vmap(one))(seed_keys(seeds, claim)))
+
+
+def with_errors(
+    name: str, rows: pd.DataFrame, x: str, y: str = "mean", **look: Any
+) -> Curve:
+    """The columns x and y of a table, plus and minus two of its standard `error`s."""
+    margin = 2 * rows.error
+    return Curve(name, rows[x], rows[y], rows[y] - margin, rows[y] + margin, **look)
 
 
 def learning_table(

@@ -26,10 +26,13 @@ from pgvq.study.definition import Claim, Finding, Say
 from pgvq.types import Key
 from why_not_backprop.choices import (
     BAND,
+    DOTS,
     first_step,
     learning_curves,
     learning_table,
+    learnt_by_seed,
     quick_jit,
+    with_errors,
 )
 
 GAME = LeftOrRight()
@@ -288,14 +291,8 @@ def learn(steps: int, seeds: int) -> dict[str, np.ndarray]:
 
     K = steps + 1: before the first step and after each.
     """
-    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(1)))(jnp.arange(seeds))
-    found = jax.device_get(_all_seeds(steps, keys))
-    return {name: np.asarray(found[name]) for name in METHODS}
-
-
-@partial(quick_jit, static_argnums=0)
-def _all_seeds(steps: int, keys: Key) -> dict[str, Array]:
-    return jax.vmap(partial(_one_seed, steps))(keys)
+    found = learnt_by_seed(partial(_one_seed, steps), seeds, claim=1)
+    return {name: found[name] for name in METHODS}
 
 
 def _one_seed(steps: int, key: Key) -> dict[str, Array]:
@@ -335,18 +332,8 @@ def draw_gradients(moments: pd.DataFrame, folder: Path, samples: str) -> list[Pa
         ("backpropagation", "backpropagation"),
     ):
         rows = rows_of(moments, method)
-        low, high = rows["mean"] - 2 * rows.error, rows["mean"] + 2 * rows.error
         means.append(
-            Curve(
-                method,
-                rows.probability,
-                rows["mean"],
-                low,
-                high,
-                color=COLORS[color],
-                dashes="",
-                marker="o",
-            )
+            with_errors(method, rows, "probability", color=COLORS[color], **DOTS)
         )
     named = {
         NO_BASELINE: ("no baseline", "policy gradient"),
@@ -360,14 +347,7 @@ def draw_gradients(moments: pd.DataFrame, folder: Path, samples: str) -> list[Pa
         rows = rows_of(moments, method)
         spreads += [
             Curve(words, PROBABILITIES, closed[method], color=COLORS[color]),
-            Curve(
-                "",
-                rows.probability,
-                rows.deviation,
-                color=COLORS[color],
-                dashes="",
-                marker="o",
-            ),
+            Curve("", rows.probability, rows.deviation, color=COLORS[color], **DOTS),
         ]
     return panels(
         folder / "gradients",
@@ -415,8 +395,7 @@ def draw_between(moments: pd.DataFrame, folder: Path, samples: str) -> list[Path
         rows = rows_of(moments, gumbel_name(temperature), "straight line")
         words = f"temperature {temperature:g}"
         x, color = rows.probability, COLORS[shade]
-        low, high = rows.bias - 2 * rows.error, rows.bias + 2 * rows.error
-        bias.append(Curve(words, x, rows.bias, low, high, color=color))
+        bias.append(with_errors(words, rows, "probability", "bias", color=color))
         deviation.append(Curve(words, x, rows.deviation, color=color))
     return panels(
         folder / "between",

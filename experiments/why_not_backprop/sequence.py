@@ -31,6 +31,7 @@ from why_not_backprop.choices import (
     learning_curves,
     learning_table,
     quick_jit,
+    seed_keys,
 )
 
 ROWS, COLUMNS, DIGITS = 5, 3, 10  # pixels of a picture, digits to choose from
@@ -169,7 +170,7 @@ def learn(steps: int, seeds: int) -> tuple[np.ndarray, np.ndarray]:
         Two arrays `[S, K]`, of S seeds over K gradient steps: supervised, and by
         reward. A seed has the same first weights and the same sequences in both.
     """
-    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(4)))(jnp.arange(seeds))
+    keys = seed_keys(seeds, 4)
     both = jnp.concatenate([keys, keys])
     supervised = jnp.arange(2 * seeds) < seeds
     shares = np.asarray(_learn_all(steps, both, supervised))

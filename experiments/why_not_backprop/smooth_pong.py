@@ -17,7 +17,15 @@ from pgvq.analysis.statistics import estimate, interquartile_mean, steps_to_reac
 from pgvq.devices import side_by_side
 from pgvq.envs import Pong, SmoothPong, SmoothPongParams, as_button
 from pgvq.experiments.score_meaning import RANDOM_PLAY
-from pgvq.plotting.panels import COLORS, Curve, Panel, Rows, panels, seeds_curve
+from pgvq.plotting.panels import (
+    COLORS,
+    Curve,
+    Panel,
+    Rows,
+    panels,
+    seeds_curve,
+    table_curve,
+)
 from pgvq.rollout import Games
 from pgvq.study.definition import Claim, Finding, Say
 from pgvq.types import InputError, Key, Params
@@ -563,14 +571,8 @@ def draw_horizons(finding: Finding, folder: Path) -> list[Path]:
 def horizon_curves(table: pd.DataFrame, what: str, marker: str) -> list[Curve]:
     """One curve of a column for each estimator, with its ends where it has some."""
     return [
-        Curve(
-            str(name),
-            rows.horizon,
-            rows[what],
-            rows.get(f"{what}_low"),
-            rows.get(f"{what}_high"),
-            color=HUES[str(name)],
-            marker=marker,
+        table_curve(
+            str(name), rows, "horizon", what, color=HUES[str(name)], marker=marker
         )
         for name, rows in table.groupby("estimator", sort=False)
     ]

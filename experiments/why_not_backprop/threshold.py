@@ -29,10 +29,13 @@ from pgvq.study.definition import Claim, Finding, Say
 from pgvq.types import Key, Params
 from why_not_backprop.choices import (
     BAND,
+    DOTS,
     first_step,
     learning_curves,
     learning_table,
+    learnt_by_seed,
     quick_jit,
+    with_errors,
 )
 
 Floats = NDArray[np.float64]
@@ -303,14 +306,8 @@ METHODS: dict[str, Slope] = {
 
 def learn(steps: int, seeds: int) -> dict[str, np.ndarray]:
     """Each method's outputs along its learning, `[S, K + 1]`, from `START`."""
-    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(2)))(jnp.arange(seeds))
-    found = jax.device_get(_all_seeds(steps, keys))
-    return {name: np.asarray(found[name]) for name in METHODS}
-
-
-@partial(quick_jit, static_argnums=0)
-def _all_seeds(steps: int, keys: Key) -> dict[str, Array]:
-    return jax.vmap(partial(_one_seed, steps))(keys)
+    found = learnt_by_seed(partial(_one_seed, steps), seeds, claim=2)
+    return {name: found[name] for name in METHODS}
 
 
 def _one_seed(steps: int, key: Key) -> dict[str, Array]:
@@ -414,8 +411,7 @@ def draw_gradients(finding: Finding, folder: Path) -> list[Path]:
 def dots(moments: pd.DataFrame, policy: str, color: str, name: str = "") -> Curve:
     """Measured means with bars of two standard errors."""
     rows = moments[moments.policy == policy]
-    low, high = rows["mean"] - 2 * rows.error, rows["mean"] + 2 * rows.error
-    return Curve(name, rows.output, rows["mean"], low, high, color, "", "o")
+    return with_errors(name, rows, "output", color=color, **DOTS)
 
 
 def draw_smoothing(finding: Finding, folder: Path) -> list[Path]:
@@ -428,11 +424,11 @@ def draw_smoothing(finding: Finding, folder: Path) -> list[Path]:
     x, y = found.temperature, found.found
     optima = [
         Curve("closed form", t, best, color=SMOOTHED),
-        Curve("learnt", x, y, color=ITSELF, dashes="", marker="o"),
+        Curve("learnt", x, y, color=ITSELF, **DOTS),
     ]
     rewards = [
         Curve("closed form", t, earned, color=SMOOTHED),
-        Curve("learnt", x, found.earned, color=ITSELF, dashes="", marker="o"),
+        Curve("learnt", x, found.earned, color=ITSELF, **DOTS),
     ]
     label = "temperature"
     return panels(
@@ -482,7 +478,7 @@ def slope_curves(slopes: pd.DataFrame, temperatures: np.ndarray) -> list[Curve]:
         rows = slopes[(slopes.distance == distance) & (slopes.slope > 0)]
         curves += [
             Curve(f"{distance:g} away", temperatures, exact, color=color),
-            Curve("", rows.temperature, rows.slope, color=color, dashes="", marker="o"),
+            Curve("", rows.temperature, rows.slope, color=color, **DOTS),
         ]
     return curves
 
