@@ -20,6 +20,7 @@ _OPTIONS = {"xla_backend_optimization_level": 1}
 
 quick_jit = partial(jax.jit, compiler_options=_OPTIONS)
 
+CRITICAL = 4.0  # standard errors: a mean within so many is taken to be exact
 DOTS: dict[str, Any] = {"dashes": "", "marker": "o"}  # of a curve: points alone
 BAND = "the line is the median of the seeds, the band holds the middle 80 %"
 

@@ -26,26 +26,28 @@ from pgvq.analysis.statistics import INTERVAL, MIN_RUNS, RANGE, estimate
 from pgvq.devices import side_by_side
 from pgvq.envs import SmoothPong
 from pgvq.networks.torsos import MLP
-from pgvq.ops.optimizers import adam
+from pgvq.ops.optimizers import adam, descend
 from pgvq.plotting.panels import COLORS, Curve, Panel, Rows, panels
 from pgvq.rollout import Games, init_world, rollout
 from pgvq.study.definition import Claim, Finding, Say
 from pgvq.types import Key, Params, PyTree, Transition
 from why_not_backprop.smooth_games import (
     ANALYTIC,
+    DEVIATION,
     DISCOUNT,
     GAME,
     Step,
     Trained,
-    backpropagated_credit,
     compiled,
     cosine,
+    credits_of_games,
     game_step,
     halfway,
     horizon_weights,
     mean_gradients,
     met_in_play,
     play_with,
+    policy_shapes,
     speed,
     train,
 )
@@ -164,7 +166,6 @@ class ModelledPong(environment.Environment[ModelState, ModelParams]):
         return SmoothPong().observation_space()
 
 
-WATCHED = SmoothPong()
 BATCH = 256  # transitions of an update
 LEARNING_RATE = 6e-3  # of Adam at the beginning; falls to 0 along a cosine
 PAYMENT = 0.1  # points that weigh as much as one usual change of an observation
@@ -173,13 +174,13 @@ PAYMENT = 0.1  # points that weigh as much as one usual change of an observation
 def random_play(key: Key, games: int, length: int) -> Transition:
     """`[T, N, ...]` transitions of N = `games` under speeds uniform in [-1, 1]."""
     key_world, key_play = jax.random.split(key)
-    world = init_world(WATCHED, WATCHED.default_params, key_world, games)
+    world = init_world(GAME, GAME.default_params, key_world, games)
 
     def policy(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree, PyTree]:
         return jax.random.uniform(key, (len(obs),), minval=-1.0), memory, ()
 
-    params = WATCHED.default_params
-    return rollout(WATCHED, params, policy, world, key_play, length)[1]
+    params = GAME.default_params
+    return rollout(GAME, params, policy, world, key_play, length)[1]
 
 
 def fit(data: Transition, amount: Array, key: Key, updates: int) -> Model:
@@ -206,8 +207,7 @@ def fit(data: Transition, amount: Array, key: Key, updates: int) -> Model:
         batch = jax.tree.map(lambda leaf: leaf[chosen], data)
         grads = jax.grad(loss)(params, scale, batch)
         rate = LEARNING_RATE * 0.5 * (1 + jnp.cos(jnp.pi * progress))
-        changes, opt_state = adam(rate, 10.0).update(grads, opt_state)
-        return (optax.apply_updates(params, changes), opt_state), None
+        return descend(params, opt_state, grads, rate, 10.0), None
 
     rows = jnp.arange(updates) / updates, jax.random.split(key_fit, updates)
     start = params, adam(0.0, 1.0).init(params)
@@ -277,7 +277,6 @@ def explained(model: Model, data: Transition) -> dict[str, Array]:
     }
 
 
-DEVIATION = 0.3  # of the noise on the actions while gradients are taken, full speeds
 LANES, LENGTH = 256, 800  # games of random play side by side, agent steps of each
 TESTED = 64  # of such games that no model has seen, for its errors
 
@@ -391,12 +390,10 @@ def sample_gradients(
         key_start, key_noise, key_game = jax.random.split(key, 3)
         obs, state = met_in_play(speed, policy, DEVIATION, key_start, sizes.games)
         noise = DEVIATION * jax.random.normal(key_noise, (sizes.games, length))
-        keys = jax.random.split(key_game, sizes.games)
 
         def through(step: Step, state: PyTree) -> Array:
-            credit = partial(backpropagated_credit, step, speed, policy)
-            credits, seen, _ = jax.vmap(credit, in_axes=(0, 0, 0, None))(
-                (obs, state), noise, keys, weights
+            credits, seen, _ = credits_of_games(
+                step, speed, policy, (obs, state), noise, key_game, weights
             )
             return mean_gradients(speed, policy, seen, credits)
 
@@ -410,20 +407,12 @@ def sample_gradients(
 def through_models(sizes: Sizes, models: Model, starts: Array, seeds: Array) -> Trained:
     """Policies trained in each model, leaves `[D, S, K, ...]`."""
 
-    def one(model: Model, seed: Array) -> Trained:
+    def one(model: Model) -> Trained:
         params = ModelParams(model=model, starts=starts)
         algorithm = ANALYTIC.replace(env=ModelledPong(), env_params=params)
-        return train(algorithm, seed, sizes.stretches, sizes.iterations)
+        return train(algorithm, seeds, sizes.stretches, sizes.iterations)
 
-    return jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))(models, seeds)
-
-
-def through_the_game(sizes: Sizes, seeds: Array) -> Trained:
-    """Policies trained in the game itself, leaves `[S, K, ...]`."""
-    one = partial(
-        train, ANALYTIC, stretches=sizes.stretches, iterations=sizes.iterations
-    )
-    return jax.vmap(one)(seeds)
+    return jax.vmap(one)(models)
 
 
 def measure_runs(say: Say, sizes: Sizes) -> Measured:
@@ -464,20 +453,17 @@ def programs(
 ) -> dict[str, Callable[..., Any]]:
     """The five programs of `measure_runs`, compiled side by side."""
     like = jax.eval_shape(partial(learn, sizes), key)
-    policy = jax.eval_shape(ANALYTIC.init, key).learner.params
-    count = sizes.seeds * (1 + len(sizes.amounts))
-    policies = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), policy
-    )
+    policies = policy_shapes(sizes.seeds * (1 + len(sizes.amounts)))
     gradients, inside = partial(sample_gradients, sizes), partial(through_models, sizes)
+    lengths = {"stretches": sizes.stretches, "iterations": sizes.iterations}
     score = partial(play_with, SmoothPong(), lambda speeds: speeds, sizes.matches)
-    return side_by_side(
+    return compiled(
         {
-            "learn": partial(compiled, partial(learn, sizes), key),
-            "gradients": partial(compiled, gradients, policy, like.models, keys),
-            "models": partial(compiled, inside, like.models, like.starts, seeds),
-            "game": partial(compiled, partial(through_the_game, sizes), seeds),
-            "score": partial(compiled, score, policies, key),
+            "learn": (partial(learn, sizes), key),
+            "gradients": (gradients, policy_shapes(), like.models, keys),
+            "models": (inside, like.models, like.starts, seeds),
+            "game": (partial(train, ANALYTIC, **lengths), seeds),
+            "score": (score, policies, key),
         }
     )
 

@@ -26,6 +26,7 @@ from pgvq.study.definition import Claim, Finding, Say
 from pgvq.types import Key
 from why_not_backprop.choices import (
     BAND,
+    CRITICAL,
     DOTS,
     first_step,
     learning_curves,
@@ -452,7 +453,6 @@ def draw_learning(finding: Finding, folder: Path) -> list[Path]:
 
 
 SHOWN = 0.3  # probability of left for which the table gives numbers
-CRITICAL = 4.0  # standard errors
 SAMPLED = (NO_BASELINE, EXPECTED, SHIFTED)
 ROUNDING = 1e-5  # of single precision; a deviation below it is none
 

@@ -6,7 +6,7 @@ an algorithm: runs that are paid in different ways train as lanes of one program
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -278,14 +278,9 @@ def written(scores: Floats) -> str:
     return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def gap(a: Floats, b: Floats) -> Estimate:
-    """How much higher the seeds of A score than those of B, `[S]` and `[S']`."""
-    return Estimate(*map(np.asarray, difference(a, b)[:3]))
-
-
 def gap_numbers(name: str, a: Floats, b: Floats) -> dict[str, float]:
-    """The ends and the middle of a `gap`, by name."""
-    found = zip(("middle", "low", "high"), gap(a, b), strict=True)
+    """How much higher the seeds of A score than those of B, `[S]` and `[S']`."""
+    found = zip(("middle", "low", "high"), difference(a, b)[:3], strict=True)
     return {f"{name}_gap_{part}": float(value) for part, value in found}
 
 
@@ -557,24 +552,39 @@ def score_curves(
     title: str, scores: pd.DataFrame, variants: Mapping[str, str], color: str
 ) -> Panel:
     """Interquartile means of the scores over training, with their intervals."""
+    curves = variant_curves(scores, "score", variants, color, seeds_curve)
+    return Panel(title, STEPS, "score", curves, y_limits=LIMITS)
+
+
+def variant_curves(
+    table: pd.DataFrame,
+    column: str,
+    variants: Mapping[str, str],
+    color: str,
+    curve: Callable[[str, Floats, Floats, str], Curve],
+) -> list[Curve]:
+    """A curve of a column for each variant.
+
+    `curve` makes it of a name, thousands of agent steps `[P]`, values `[S, P]` and a
+    colour.
+    """
+    looks = shades(variants, color)
     curves = []
     for shown, name in variants.items():
-        steps, values = pivoted(scores, name, "score")
-        look = shades(variants, color)[shown]
-        curves.append(seeds_curve(shown, steps / 1000, values, look))
-    return Panel(title, STEPS, "score", curves, y_limits=LIMITS)
+        steps, values = pivoted(table, name, column)
+        curves.append(curve(shown, steps / 1000, values, looks[shown]))
+    return curves
 
 
 def value_curves(
     values: pd.DataFrame, variants: Mapping[str, str], color: str
 ) -> Panel:
     """Mean predicted values over training."""
-    curves = []
-    for shown, name in variants.items():
-        steps, each = pivoted(values, name, "q_mean")
-        ends = each.min(axis=0), each.max(axis=0)
-        look = shades(variants, color)[shown]
-        curves.append(Curve(shown, steps / 1000, each.mean(axis=0), *ends, look))
+
+    def curve(name: str, steps: Floats, each: Floats, look: str) -> Curve:
+        return Curve(name, steps, each.mean(0), each.min(0), each.max(0), look)
+
+    curves = variant_curves(values, "q_mean", variants, color, curve)
     lines = {"every point won": 1.0, "every point lost": -1.0}
     return Panel("mean predicted value", STEPS, "value, points", curves, lines=lines)
 
@@ -583,15 +593,11 @@ def spread_curves(
     values: pd.DataFrame, variants: Mapping[str, str], color: str
 ) -> Panel:
     """How far apart the seeds' mean predicted values lie."""
-    curves: Sequence[Curve] = [
-        Curve(
-            shown,
-            (found := pivoted(values, name, "q_mean"))[0] / 1000,
-            found[1].std(axis=0),
-            color=shades(variants, color)[shown],
-        )
-        for shown, name in variants.items()
-    ]
+
+    def curve(name: str, steps: Floats, each: Floats, look: str) -> Curve:
+        return Curve(name, steps, each.std(axis=0), color=look)
+
+    curves = variant_curves(values, "q_mean", variants, color, curve)
     title = "spread of that value over seeds"
     return Panel(title, STEPS, "standard deviation, points", curves)
 

@@ -16,7 +16,8 @@ their intervals are percentile bootstraps over whole rows, or 1.96 standard erro
 their mean.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -30,6 +31,7 @@ from numpy.typing import ArrayLike
 
 from pgvq.algorithms import AnalyticPolicyGradient
 from pgvq.analysis.statistics import Estimate, Floats
+from pgvq.devices import side_by_side
 from pgvq.envs import SmoothPong, SmoothPongParams
 from pgvq.networks.torsos import MLP
 from pgvq.rollout import Games, init_world, play, rollout
@@ -38,6 +40,7 @@ from pgvq.types import Key, Params, PyTree, Ratio
 
 WARM_UP = 100  # agent steps that are played before a gradient is taken: about a rally
 DISCOUNT = 0.99
+DEVIATION = 0.3  # of the noise on actions while gradients are taken, in full speeds
 
 GAME = SmoothPong().with_transition_gradients()
 
@@ -100,6 +103,24 @@ def backpropagated_credit(
     rewards, pull, obs = jax.vjp(rewards_of, noise, has_aux=True)
     credits = jax.vmap(lambda row: pull(row)[0])(weights)
     return credits, obs, rewards
+
+
+def credits_of_games(
+    step: Step,
+    act: Act,
+    params: Params,
+    starts: Start,
+    noise: Array,
+    key: Key,
+    weights: Array,
+) -> tuple[Array, Array, Array]:
+    """`backpropagated_credit` of N games, from `starts` with leaves `[N, ...]`.
+
+    Takes `noise [N, T]`; returns `[N, H, T]`, `[N, T, *O]` and `[N, T]`.
+    """
+    one = partial(backpropagated_credit, step, act, params)
+    keys = jax.random.split(key, len(noise))
+    return jax.vmap(one, in_axes=(0, 0, 0, None))(starts, noise, keys, weights)
 
 
 def score_credit(
@@ -295,21 +316,20 @@ HALFWAY = -0.5
 
 
 class Trained(NamedTuple):
-    """One run, cut into K stretches of so many iterations each."""
+    """Runs of S seeds, cut into K stretches of so many iterations each."""
 
-    returns: Array  # [K] mean return of the episodes that ended; NaN where none did
-    params: Params  # leaves [K, ...]: the weights after each stretch
+    returns: Array  # [S, K] mean return of the episodes that ended; NaN where none did
+    params: Params  # leaves [S, K, ...]: the weights after each stretch
 
 
-def train(algorithm: Any, seed: Array, stretches: int, iterations: int) -> Trained:
-    """Trains one run for `stretches` times `iterations` iterations.
+def train(algorithm: Any, seeds: Array, stretches: int, iterations: int) -> Trained:
+    """Trains each seed for `stretches` times `iterations` iterations.
 
-    Its returns are those of the episodes that it learns from. Written for one run, to
-    be vmapped over seeds, or over algorithms that differ in leaves alone.
+    The returns are those of the episodes that it learns from.
 
     Args:
         algorithm: one whose state has a learner with weights, as all but the table's.
-        seed: `[]`, as in every experiment.
+        seeds: `[S]`, as in every experiment.
         stretches: K, static.
         iterations: of each, static.
     """
@@ -323,8 +343,11 @@ def train(algorithm: Any, seed: Array, stretches: int, iterations: int) -> Train
         mean = Ratio(returns.total.sum(), returns.number.sum()).value
         return state, Trained(mean, state.learner.params)
 
-    start = algorithm.init(seed_key(seed, TRAINING))
-    return jax.lax.scan(stretch, start, length=stretches)[1]
+    def run(seed: Array) -> Trained:
+        start = algorithm.init(seed_key(seed, TRAINING))
+        return jax.lax.scan(stretch, start, length=stretches)[1]
+
+    return jax.vmap(run)(seeds)
 
 
 def halfway(returns: ArrayLike) -> int:
@@ -333,6 +356,21 @@ def halfway(returns: ArrayLike) -> int:
     return int(above[0]) if len(above) else np.size(returns) - 1
 
 
-def compiled(function: Callable[..., Any], *like: Any) -> Callable[..., Any]:
-    """A program for arguments of these shapes."""
-    return jax.jit(function).lower(*like).compile()
+def policy_shapes(*leading: int) -> Params:
+    """The shapes of weights of `ANALYTIC`, leaves `[*leading, ...]`."""
+    params = jax.eval_shape(ANALYTIC.init, jax.random.key(0)).learner.params
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((*leading, *leaf.shape), leaf.dtype), params
+    )
+
+
+def compiled(programs: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+    """Compiles programs side by side.
+
+    Of each name it takes the function and then arguments, which may be shapes alone.
+    """
+
+    def one(function: Callable[..., Any], *like: Any) -> Callable[..., Any]:
+        return jax.jit(function).lower(*like).compile()
+
+    return side_by_side({name: partial(one, *item) for name, item in programs.items()})

@@ -31,20 +31,22 @@ from pgvq.study.definition import Claim, Finding, Say
 from pgvq.types import InputError, Key, Params
 from why_not_backprop.smooth_games import (
     ANALYTIC,
+    DEVIATION,
     DISCOUNT,
     GAME,
     Act,
     Trained,
-    backpropagated_credit,
     compiled,
     component,
     cosine_of_each,
+    credits_of_games,
     game_step,
     halfway,
     horizon_weights,
     mean_gradients,
     met_in_play,
     play_with,
+    policy_shapes,
     score_credit,
     speed,
     total_variance,
@@ -100,9 +102,8 @@ def sample_gradients(
         key_start, key_noise, key_game = jax.random.split(key, 3)
         start = met_in_play(act, params, deviation, key_start, games)
         noise = deviation * jax.random.normal(key_noise, (games, length))
-        credit = partial(backpropagated_credit, step, act, params)
-        credits, obs, rewards = jax.vmap(credit, in_axes=(0, 0, 0, None))(
-            start, noise, jax.random.split(key_game, games), weights
+        credits, obs, rewards = credits_of_games(
+            step, act, params, start, noise, key_game, weights
         )
         scores = score_credit(noise, deviation, rewards, weights)
         return Gradients(
@@ -116,7 +117,6 @@ def sample_gradients(
 
 BACKPROPAGATION = "backpropagation"
 STRETCH = 8192  # agent steps between two points of a curve: REINFORCE's rollout
-DEVIATION = 0.3  # of the noise on its actions meanwhile, in full speeds
 EXACT = Pong(num_actions=3, observation="motion")
 
 
@@ -148,19 +148,15 @@ def measure_runs(say: Say, sizes: Sizes) -> Measured:
     temperatures = jnp.array([SmoothPong().temperature] * sizes.batches + [0.0])
     keys = jax.random.split(jax.random.key(4), len(temperatures))
     last_key = jax.random.key(5)
-    policy = jax.eval_shape(ANALYTIC.init, last_key).learner.params
-    policies = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((sizes.seeds, *x.shape), x.dtype), policy
-    )
 
     say("compiling five programs (1 of 3)")
     sample = partial(sample_gradients, speed, sizes.horizons, sizes.games, DEVIATION)
     match = partial(play_with, EXACT, as_button, sizes.matches)
-    programs = side_by_side(
-        {name: partial(compiled, run, seeds) for name, run in training(sizes).items()}
+    programs = compiled(
+        {name: (run, seeds) for name, run in training(sizes).items()}
         | {
-            "gradients": partial(compiled, sample, policy, temperatures, keys),
-            "exact": partial(compiled, match, policies, last_key),
+            "gradients": (sample, policy_shapes(), temperatures, keys),
+            "exact": (match, policy_shapes(sizes.seeds), last_key),
         }
     )
     say("training with backpropagation, REINFORCE and actor-critic (2 of 3)")
@@ -195,20 +191,21 @@ def training(sizes: Sizes) -> dict[str, Callable[[Array], Trained]]:
     """The three algorithms, from seeds `[S]` to their runs."""
     buttons = SmoothPong(actions="buttons")
     budget = float(sizes.stretches * STRETCH)
-    algorithms = {
+    algorithms: dict[str, Any] = {
         BACKPROPAGATION: ANALYTIC,
         "REINFORCE": REINFORCE(env=buttons, budget=budget),
         "actor-critic": ActorCritic(env=buttons, budget=budget),
     }
 
-    def run(algorithm: Any, seeds: Array) -> Trained:
-        iterations = STRETCH // algorithm.steps_per_iteration
-        one = partial(
-            train, algorithm, stretches=sizes.stretches, iterations=iterations
+    return {
+        name: partial(
+            train,
+            algorithm,
+            stretches=sizes.stretches,
+            iterations=STRETCH // algorithm.steps_per_iteration,
         )
-        return jax.vmap(one)(seeds)
-
-    return {name: partial(run, algorithm) for name, algorithm in algorithms.items()}
+        for name, algorithm in algorithms.items()
+    }
 
 
 def refusals() -> pd.DataFrame:

@@ -17,9 +17,10 @@ import optax
 import pandas as pd
 from flax import linen as nn
 from jax import Array
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln, digamma, expit, ndtr
 
+from pgvq.analysis.statistics import Floats
 from pgvq.envs import Threshold
 from pgvq.envs.choices import THRESHOLD, won
 from pgvq.networks.torsos import MLP
@@ -29,6 +30,7 @@ from pgvq.study.definition import Claim, Finding, Say
 from pgvq.types import Key, Params
 from why_not_backprop.choices import (
     BAND,
+    CRITICAL,
     DOTS,
     first_step,
     learning_curves,
@@ -37,8 +39,6 @@ from why_not_backprop.choices import (
     quick_jit,
     with_errors,
 )
-
-Floats = NDArray[np.float64]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(100)  # of an integral over (-1, 1)
 
@@ -515,7 +515,6 @@ DISTANCES = (0.05, 0.1, 0.2, 0.4)  # from the threshold
 SLOPE_TEMPERATURES = np.geomspace(0.01, 2, 12)
 OPTIMUM_TEMPERATURES = np.array([0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 1.5])
 FAR = 0.3  # the distance whose slopes are numbers of the text
-CRITICAL = 4.0  # standard errors
 
 
 def measure(
