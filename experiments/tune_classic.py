@@ -9,7 +9,6 @@ experiment more for each game, such as `--only cartpole_tuned`.
 """
 
 from classic import GAMES  # the file beside this one
-
 from pgvq.tuning import Tuning
 
 # A convolution takes a CPU minutes per run: a smaller search, for its two learners.

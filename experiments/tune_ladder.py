@@ -8,7 +8,6 @@ import dataclasses
 from typing import Any
 
 from ladder import LADDER, NUISANCE  # the file beside this one
-
 from pgvq.tuning import Tuning
 
 # One range for all rungs, whatever their class declares.

@@ -34,7 +34,6 @@ LAYERS = [
     "study",
     "diagnostics",
     "doctor",
-    "claims",
     "__init__",
     "templates",
     "cli",

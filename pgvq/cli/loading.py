@@ -21,6 +21,7 @@ from pgvq.types import InputError
 
 EXAMPLE = "experiments/pong.py"
 FOLDER = Path("experiments")  # where experiments are looked for by their bare name
+STUDY = "study.py"  # the file that a folder with it stands for
 
 
 class Loaded(NamedTuple):
@@ -51,6 +52,9 @@ def load_experiment(given: str) -> Loaded:
 
 def load_study(given: str) -> Study | None:
     """The `study` that a Python file defines, found and run as `load_experiment` does.
+
+    A folder that holds `study.py` is named instead of that file; the file may import
+    the others of its folder by the folder's name, as `from NAME.part import claim`.
 
     None where it defines no study, but what else it may. Raises as `load_module`.
     """
@@ -104,9 +108,10 @@ def _read(given: str) -> tuple[Path, str]:
         ) from error
     if "\0" in text:
         raise InputError(f"{path} holds NUL bytes and is no text; give a Python file")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    folder = path.resolve().parent
+    for place in [folder, folder.parent] if path.name == STUDY else [folder]:
+        if str(place) not in sys.path:
+            sys.path.insert(0, str(place))
     return path, text
 
 
@@ -234,10 +239,17 @@ def _several(found: Any, kind: type, word: str, where: str) -> list:
     return parts
 
 
+def is_study_folder(path: Path) -> bool:
+    """Whether a folder stands for the study in it."""
+    return (path / STUDY).is_file()
+
+
 def _find(path: Path) -> Path:
     given = str(path)
     if path.is_file():
         return path
+    if is_study_folder(path):
+        return path / STUDY
     by_name = FOLDER / f"{given}.py"
     if path.suffix != ".py" and by_name.is_file():
         return by_name
@@ -245,7 +257,10 @@ def _find(path: Path) -> Path:
         inside = sorted(path.glob("*.py"))
         hint = f", such as {inside[0]}" if inside else ""
         raise InputError(f"{path} is a folder; give a Python file{hint}")
+    if is_study_folder(FOLDER / path):
+        return FOLDER / path / STUDY
     known = {*path.parent.glob("*.py"), *FOLDER.glob("*.py")}
+    known |= {found.parent for found in FOLDER.glob(f"*/{STUDY}")}
     names = {candidate.stem: candidate for candidate in sorted(known)}
     there = "write one that defines `experiment = Experiment(...)`"
     if names:

@@ -23,8 +23,8 @@ Examples:
 
 A file may define a study instead, claims that are measured and become a page:
 
-    pgvq run experiments/why_not_backprop.py
-    pgvq run experiments/why_not_backprop.py --claim 2
+    pgvq run experiments/why_not_backprop
+    pgvq run experiments/why_not_backprop --claim 2
 """
 
 PLOT = """Draw all figures and write summary.csv, from results folders alone.
@@ -42,7 +42,7 @@ Examples:
       --labels 'dqn=Double DQN' --title 'Value or policy?'
     pgvq plot results/pong --out figures --metric loss --log y --x updates
     pgvq plot results/pong --out figures --size column --font serif --format pdf
-    pgvq plot experiments/why_not_backprop.py
+    pgvq plot experiments/why_not_backprop
 """
 
 LIST = """Algorithms and environments; of one of them, its fields and what they mean.

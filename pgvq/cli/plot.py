@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pgvq import plotting
 from pgvq.analysis.combining import combine
-from pgvq.cli.loading import load_study
+from pgvq.cli.loading import is_study_folder, load_study
 from pgvq.cli.options import Plot
 from pgvq.cli.studying import plot_study
 from pgvq.cli.summary_table import print_summary
@@ -41,7 +41,7 @@ def draw(asked: Plot, console: Console) -> int:
             f"plot needs FOLDER, as in {EXAMPLES['plot']} (pgvq plot --help lists all)"
         )
     places = [str(as_path(place, "FOLDER")) for place in asked.folders]
-    studies = [place for place in places if place.endswith(".py")]
+    studies = [p for p in places if p.endswith(".py") or is_study_folder(Path(p))]
     if studies:
         return _draw_study(asked, studies[0], console)
     if len(places) == 1 and is_tuning(Path(places[0])):

@@ -12,7 +12,7 @@ from pgvq.plain_text import say, visible
 from pgvq.storage.files import atomic, one_line
 from pgvq.storage.locations import as_path
 from pgvq.study.definition import Claim, Study, chosen, found, is_measured, measured
-from pgvq.study.page import write_page
+from pgvq.study.page import command, write_page
 from pgvq.types import InputError
 
 DOCUMENTS = Path("docs")
@@ -62,7 +62,7 @@ def plot_study(study: Study, console: Console) -> int:
     if not there:
         raise InputError(
             f"{folder} holds no results of {study.name}; measure them first, with "
-            f"`pgvq run experiments/{study.name}.py`"
+            f"`{command(study)}`"
         )
     for claim in there:
         for path in _drawn_again(claim, folder / claim.name):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
@@ -63,6 +64,13 @@ def seeds_curve(
     if len(np.asarray(runs)) < MIN_RUNS:
         return Curve(name, x, middle, color=color, dashes=dashes)
     return Curve(name, x, middle, *ends, color=color, dashes=dashes)
+
+
+def table_curve(name: str, rows: pd.DataFrame, x: str, y: str, **look: Any) -> Curve:
+    """Columns of a table, with the ends `Y_low` and `Y_high` where it has them."""
+    return Curve(
+        name, rows[x], rows[y], rows.get(f"{y}_low"), rows.get(f"{y}_high"), **look
+    )
 
 
 def bands_in_words(seeds: int) -> str:

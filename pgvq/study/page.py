@@ -125,6 +125,12 @@ def _cell(value: object) -> str:
     return text.replace("|", "\\|")
 
 
+def command(study: Study) -> str:
+    """What measures the study: its folder is named, or else its file."""
+    place = Path("experiments", study.name)
+    return f"pgvq run {place.as_posix()}{'' if place.is_dir() else '.py'}"
+
+
 def _footer(study: Study, results: Path) -> str:
     """How the page was made, and how long that took."""
     folders = [results / claim.name for claim in study.claims]
@@ -132,7 +138,7 @@ def _footer(study: Study, results: Path) -> str:
     known = [value for value in seconds if not math.isnan(value)]
     return (
         "---\n\n"
-        f"Made by `pgvq run experiments/{study.name}.py`: every number and figure "
-        "above is put in from what it measured (tables, figures and their provenance: "
+        f"Made by `{command(study)}`: every number and figure above is put in from "
+        "what it measured (tables, figures and their provenance: "
         f"`results/{study.name}/`). The measurements took {sum(known):.0f} seconds."
     )

@@ -1,5 +1,6 @@
 """Files that define several experiments: where each goes, and how one is named."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pgvq.cli import run as cli_run
 from pgvq.types import InputError
 from tests.helpers.cli_fixtures import TEXT
 from tests.helpers.command_line import refused, said
+from tests.helpers.study_file import FILE
 
 SEVERAL = (
     TEXT
@@ -70,3 +72,28 @@ def test_an_experiment_of_several_is_named(capsys, several):
 def test_a_bad_list_of_experiments_is_refused(capsys, workplace, text, message):
     Path("several.py").write_text(text)
     assert message in refused(capsys, "run", "several.py")
+
+
+def test_a_folder_stands_for_the_study_in_it(capsys, workplace, monkeypatch):
+    """Its files import each other by the folder's name, from wherever it is named."""
+    for place in ("experiments/coins", "elsewhere/dice"):
+        name = Path(place).name
+        Path(place).mkdir(parents=True)
+        Path(place, "__init__.py").touch()
+        Path(place, "words.py").write_text(f"NAME = {name!r}")
+        text = FILE.replace('name="tiny"', "name=NAME")
+        Path(place, "study.py").write_text(f"from {name}.words import NAME\n{text}")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for given, name in (
+        ("coins", "coins"),
+        ("experiments/coins", "coins"),
+        ("elsewhere/dice", "dice"),
+        ("elsewhere/dice/study.py", "dice"),
+    ):
+        status, out, _ = said(capsys, "run", given, "--claim", "1")
+        assert (status, f"docs/{name}.md" in out) == (0, True)
+    assert "`pgvq run experiments/coins`" in Path("docs/coins.md").read_text()
+    assert said(capsys, "plot", "experiments/coins")[0] == 0
+    assert "experiments/coins?" in refused(capsys, "run", "coin")
+    Path("experiments/coins/study.py").unlink()
+    assert "is a folder" in refused(capsys, "run", "experiments/coins")

@@ -1,0 +1,1 @@
+"""The study "why not just backpropagate?": a file for each claim."""
