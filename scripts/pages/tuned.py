@@ -72,6 +72,8 @@ def learners_table(name: str) -> str:
                     float(curve.value[-1]), float(curve.low[-1]), float(curve.high[-1])
                 ),
                 words.score(scores["final_score"]),
+                words.score(scores["default_search_score"]),
+                f"{trials.scores.std(axis=1, ddof=1).mean():.1f}",
                 f"`{field}` ({100 * share:.0f} %)",
             ]
         )
@@ -81,6 +83,8 @@ def learners_table(name: str) -> str:
         f"best of {FEW}",
         f"best of {len(curve.k)}",
         "the chosen one, seeds of its own",
+        "the learner's defaults, in the search",
+        "deviation between runs of one configuration",
         "field of greatest influence",
     ]
     return words.table(head, rows)
