@@ -54,7 +54,7 @@ class InputError(ValueError):
 
 
 class Transition(NamedTuple):
-    """One agent step as it was lived; with leading axes `[T, N, ...]` or `[B, ...]`."""
+    """One agent step; with leading axes `[T, N, ...]` or `[B, ...]`."""
 
     obs: PyTree  # [*O] what the agent saw
     action: Array  # [] int32
@@ -62,4 +62,4 @@ class Transition(NamedTuple):
     next_obs: PyTree  # [*O] what followed, before any automatic reset
     terminated: Array  # [] bool: the episode ended here, nothing to bootstrap from
     truncated: Array  # [] bool: the clock ended it here, bootstrap but cut the trace
-    extras: PyTree = ()  # whatever the algorithm's `explore` recorded beside the action
+    extras: PyTree = ()  # what the algorithm's `policy` returned beside the action

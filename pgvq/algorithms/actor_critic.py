@@ -7,8 +7,7 @@ of the return: less variance and learning in every step, at the price of a bias.
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.algorithms.base import leaf, static
-from pgvq.algorithms.fields import SHARE
+from pgvq.algorithms.fields import SHARE, leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.networks.heads import Critic
 from pgvq.ops.losses import (

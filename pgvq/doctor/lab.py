@@ -151,8 +151,8 @@ class Lab:
                 state, _ = small.iterate(state)
             return (
                 state,
-                small.act(state, obs, key_act, greedy=True),
-                small.act(state, obs, key_explore, greedy=False),
+                anatomy.actions(small, state, obs, key_act, greedy=True),
+                anatomy.actions(small, state, obs, key_explore, greedy=False),
             )
 
         keys = jax.random.split(jax.random.key(0), 3)
@@ -183,7 +183,8 @@ class Lab:
             state = small.init(key)
             return {
                 mode: [
-                    small.act(state, obs, key, greedy=mode == "greedy") for key in keys
+                    anatomy.actions(small, state, obs, key, greedy=mode == "greedy")
+                    for key in keys
                 ]
                 for mode in ("greedy", "explore")
             }

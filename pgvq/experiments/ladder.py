@@ -22,7 +22,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.contract import Algorithm
 from pgvq.checks import did_you_mean, shown
 from pgvq.experiments.field_paths import holder, in_short, with_settings
 from pgvq.identity.description import Description, brief, describe, digest

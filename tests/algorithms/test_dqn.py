@@ -211,13 +211,11 @@ def test_epsilon_is_the_share_of_uniform_actions(averaging, steps, share):
     """Of two actions an exploring step takes the other one half of the time."""
     algorithm, _, _ = averaging
     learner = algorithm.init_learner(jax.random.key(0), jnp.zeros(2))
-    learner = learner._replace(
-        params=constant(algorithm, (1.0, 0.0)), agent_steps=jnp.int32(steps)
-    )
-    obs = jnp.zeros((20_000, 2))
-    action, _ = algorithm.explore(learner, obs, jax.random.key(1))
+    learner = learner._replace(params=constant(algorithm, (1.0, 0.0)))
+    given = learner, jnp.zeros((20_000, 2)), (), jax.random.key(1)
+    action, *_ = algorithm.policy(*given, greedy=False, step=jnp.int32(steps))
     np.testing.assert_allclose(np.mean(action), share, atol=0.02)
-    assert not algorithm.choose(learner, obs, jax.random.key(1)).any()
+    assert not algorithm.policy(*given, greedy=True, step=jnp.int32(steps))[0].any()
 
 
 def test_replayed_transitions_are_true(averaging):
