@@ -5,7 +5,7 @@ learning.
 """
 
 import abc
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,8 @@ from pgvq.envs.observations import Reading, reading, untouched
 from pgvq.ops.exploration import linear_schedule
 from pgvq.rollout import Policy, World, init_world, rollout
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
+
+L = TypeVar("L")  # a learner
 
 
 class TrainState(NamedTuple):
@@ -39,7 +41,9 @@ class Learner(NamedTuple):
     opt_state: Any
 
 
-class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
+class RolloutAlgorithm(
+    Configuration, struct.PyTreeNode, abc.ABC, Generic[L], kw_only=True
+):
     """Owns collection: each iteration is a rollout of `[T, N]` and one `update`.
 
     An author writes `init_learner`, `policy` and `update`, and `initial_memory` for
@@ -101,13 +105,13 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         self.check_product(("num_envs", "rollout_length"), "steps are counted in int32")
 
     @abc.abstractmethod
-    def init_learner(self, key: Key, obs: Array) -> Any:
+    def init_learner(self, key: Key, obs: Array) -> L:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
 
     @abc.abstractmethod
     def policy(
         self,
-        learner: Any,
+        learner: L,
         obs: Array,
         memory: PyTree,
         key: Key,
@@ -132,8 +136,8 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
 
     @abc.abstractmethod
     def update(
-        self, learner: Any, batch: Transition, key: Key, step: Array
-    ) -> tuple[Any, Metrics]:
+        self, learner: L, batch: Transition, key: Key, step: Array
+    ) -> tuple[L, Metrics]:
         """Learns from a rollout `[T, N, ...]`; `step` as in `policy`."""
 
     def initial_memory(self, num_envs: int) -> PyTree:
@@ -162,7 +166,7 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
             obs=self.encode(batch.obs), next_obs=self.encode(batch.next_obs)
         )
 
-    def behaviour(self, learner: Any, step: Array) -> Policy:
+    def behaviour(self, learner: L, step: Array) -> Policy:
         """How a learner explores, on what is shown to it; `step` as in `policy`."""
 
         def policy(obs: PyTree, memory: PyTree, key: Key) -> tuple[Any, PyTree, PyTree]:

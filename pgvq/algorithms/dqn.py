@@ -41,7 +41,7 @@ class QLearner(NamedTuple):
     updates: Array  # [] int32, gradient steps so far
 
 
-class DQN(ReplayLearning, QLearning, kw_only=True):
+class DQN(ReplayLearning[QLearner], QLearning[QLearner], kw_only=True):
     """Deep Q-network: regression of `Q(s, a)` on rows of the replay."""
 
     target_period: int = static(

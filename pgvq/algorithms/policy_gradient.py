@@ -13,7 +13,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from pgvq.algorithms.base import Learner, RolloutAlgorithm
+from pgvq.algorithms.base import L, Learner, RolloutAlgorithm
 from pgvq.algorithms.fields import WIDEST, leaf, static
 from pgvq.networks.heads import (
     ActorCritic,
@@ -28,7 +28,7 @@ from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 
-class PolicyGradient(RolloutAlgorithm, kw_only=True):
+class PolicyGradient(RolloutAlgorithm[L], kw_only=True):
     """One gradient step on `loss` per rollout, taken with the policy that made it."""
 
     family: ClassVar[str] = "policy gradient"

@@ -45,7 +45,7 @@ class Sample(NamedTuple):
     advantage: Array  # []
 
 
-class PPO(PolicyGradient, kw_only=True):
+class PPO(PolicyGradient[Learner], kw_only=True):
     """Proximal policy optimisation with a clipped surrogate."""
 
     num_envs: int = static(32, "environments side by side, N", search=(16, 32, 64))

@@ -22,7 +22,7 @@ from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, Transition
 
 
-class PQN(QLearning, kw_only=True):
+class PQN(QLearning[Learner], kw_only=True):
     """Parallelised Q-network: regression on Q(lambda) targets of each rollout."""
 
     num_envs: int = static(32, "environments side by side, N", search=(16, 32, 64))

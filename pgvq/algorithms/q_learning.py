@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from pgvq.algorithms.base import RolloutAlgorithm
+from pgvq.algorithms.base import L, RolloutAlgorithm
 from pgvq.algorithms.fields import LARGEST, SHARE, leaf, static
 from pgvq.networks.heads import QNetwork, with_first_values
 from pgvq.networks.torsos import Torso
@@ -18,7 +18,7 @@ from pgvq.ops import exploration
 from pgvq.types import Key, Params, PyTree
 
 
-class QLearning(RolloutAlgorithm, kw_only=True):
+class QLearning(RolloutAlgorithm[L], kw_only=True):
     """Epsilon-greedy behaviour around a network of action values."""
 
     family: ClassVar[str] = "Q-learning"

@@ -85,7 +85,7 @@ class Rows(NamedTuple):
     scale: Array  # [] that advantages are divided by
 
 
-class REINFORCE(PolicyGradient, kw_only=True):
+class REINFORCE(PolicyGradient[MonteCarloLearner], kw_only=True):
     """Monte Carlo policy gradient from complete returns; no step is dropped.
 
     A rollout's steps are paid what they earned so far, and the rest when it comes, in

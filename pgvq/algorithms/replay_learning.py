@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.algorithms.base import RolloutAlgorithm, TrainState
+from pgvq.algorithms.base import L, RolloutAlgorithm, TrainState
 from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE, leaf, static
 from pgvq.ops.returns import n_step
 from pgvq.replay import ring
@@ -44,7 +44,7 @@ class Experience(NamedTuple):
     priorities: PyTree  # of the sampler; () for uniform sampling
 
 
-class ReplayLearning(RolloutAlgorithm, kw_only=True):
+class ReplayLearning(RolloutAlgorithm[L], kw_only=True):
     """An iteration writes T agent steps of N environments, then takes its updates.
 
     Whatever `num_envs` is, there are `replay_ratio` updates per agent step.
@@ -88,8 +88,8 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
     @abc.abstractmethod
     def learn(
-        self, learner: Any, batch: Minibatch, key: Key, step: Array
-    ) -> tuple[Any, Array, Metrics]:
+        self, learner: L, batch: Minibatch, key: Key, step: Array
+    ) -> tuple[L, Array, Metrics]:
         """One update: the learner afterwards, errors `[B]` by which rows get priority.
 
         A learner is a NamedTuple with the field `experience`, an `Experience` that is

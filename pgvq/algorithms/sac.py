@@ -36,7 +36,7 @@ class SoftLearner(NamedTuple):
     experience: Experience
 
 
-class SAC(ReplayLearning, kw_only=True):
+class SAC(ReplayLearning[SoftLearner], kw_only=True):
     """Soft actor-critic: two critics, one actor, a temperature that finds itself."""
 
     family: ClassVar[str] = "soft Q-learning"

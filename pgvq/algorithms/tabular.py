@@ -33,7 +33,7 @@ class TableLearner(NamedTuple):
     params: Array  # [S, A] float32, Q(s, a); S is the number of states here
 
 
-class Tabular(RolloutAlgorithm, kw_only=True):
+class Tabular(RolloutAlgorithm[TableLearner], kw_only=True):
     """One-step temporal differences on a table, for environments of few states.
 
     `pgvq.envs.num_states` says which those are and how to add one.
