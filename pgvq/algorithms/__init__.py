@@ -1,4 +1,7 @@
-"""The algorithms by name, and what the author of a new one needs."""
+"""The algorithms by name, and what the author of a new one needs.
+
+A new one of pgvq's own is a file beside these and a line here.
+"""
 
 from pgvq.algorithms.actor_critic import ActorCritic
 from pgvq.algorithms.analytic import AnalyticPolicyGradient

@@ -29,7 +29,7 @@ SEEDS = 4  # of the contract
 COUNTED = 12  # iterations of the contract
 HALF = COUNTED // 2
 QUIET = 3  # iterations before the first episode can end
-LOUD = 8  # after so many none ends any more
+LOUD = 8  # iterations after which none ends any more
 TINY_NORM = 1e-3
 
 

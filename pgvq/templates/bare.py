@@ -84,11 +84,9 @@ class MyAlgorithm(struct.PyTreeNode):
         nothing = jnp.zeros_like(batch.reward)  # there are no values to bootstrap from
         returns = lambda_returns(batch.reward, nothing, *ended, self.discount, 1.0)
         complete = has_ended(*ended)  # [T, N]: the episode's end was seen
-        count = jnp.maximum(complete.sum(axis=0), 1)
-        fitness = jnp.sum(returns * complete, axis=0) / count  # [N]
-        score = (fitness - fitness.mean()) / (fitness.std() + 1e-8)
-        step = jnp.tensordot(score, noise, axes=1) / self.num_envs
-        weights = state.weights + self.learning_rate * step
+        fitness = (returns * complete).sum(0) / jnp.maximum(complete.sum(0), 1)  # [N]
+        score = (fitness - fitness.mean()) / (fitness.std() + 1e-8) / self.num_envs
+        weights = state.weights + self.learning_rate * jnp.tensordot(score, noise, 1)
         steps = state.agent_steps + self.steps_per_iteration
         return State(weights, world, key, steps), {**metrics, "fitness": fitness.mean()}
 

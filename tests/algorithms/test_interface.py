@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from pgvq import Experiment
+from pgvq import Experiment, Ladder, Rung
 from pgvq.algorithms import QLearning, ReplayLearning, RolloutAlgorithm
 from pgvq.doctor import examine
 from pgvq.types import InputError
@@ -65,6 +65,7 @@ class WithoutMemory:
         examine,
         lambda mine: Experiment(name="a", algorithms=[mine], steps=1e5),
         lambda mine: Experiment(name="a", algorithms={"b": mine}, steps=1e5),
+        lambda mine: Ladder(rungs={"a": mine, "b": Rung(parent="a", change={"x": 1})}),
     ],
 )
 def test_an_act_without_memory_is_refused_with_one_sentence(refuse):
