@@ -44,7 +44,7 @@ RANK = {name: i for i, line in enumerate(LAYERS) for name in line.split()}
 
 # The order within the algorithms' folder: none of the last imports another.
 ALGORITHM_ORDER = [
-    "contract fields",
+    "contract fields interface",
     "base",
     "policy_gradient q_learning replay_learning",
 ]

@@ -13,8 +13,8 @@ from flax import struct
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.algorithms.contract import check_interface
 from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE, Configuration, leaf, static
+from pgvq.algorithms.interface import check_interface
 from pgvq.envs import Pong
 from pgvq.envs.contract import check_environment
 from pgvq.envs.observations import Reading, reading, untouched

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from pgvq.algorithms.contract import check_interface
+from pgvq.algorithms.interface import check_interface
 from pgvq.doctor.checks import CHECKS
 from pgvq.doctor.lab import Lab
 from pgvq.doctor.report import (

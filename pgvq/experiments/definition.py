@@ -19,7 +19,8 @@ from functools import cached_property
 from typing import Any, cast
 
 from pgvq.algorithms.base import RolloutAlgorithm
-from pgvq.algorithms.contract import Algorithm, check_actions, check_interface
+from pgvq.algorithms.contract import Algorithm, check_actions
+from pgvq.algorithms.interface import check_interface
 from pgvq.checks import MAX_STEPS, as_float, plain_number, shown, whole_number
 from pgvq.envs.contract import check_environment
 from pgvq.experiments import seeds

@@ -22,7 +22,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from pgvq.algorithms.contract import Algorithm, check_interface
+from pgvq.algorithms.contract import Algorithm
+from pgvq.algorithms.interface import check_interface
 from pgvq.checks import did_you_mean, shown
 from pgvq.experiments.field_paths import holder, in_short, with_settings
 from pgvq.identity.description import Description, brief, describe, digest
