@@ -64,7 +64,7 @@ def test_the_end_of_the_game_and_of_the_clock_differ():
     obs, one = jnp.ones((1, 4, 2)), jnp.ones((1, 4))
     lived = Transition(obs, jnp.zeros((1, 4), jnp.int32), one, obs, *ends)
     empty = algorithm.init_replay(obs[0, 0])
-    experience = jax.jit(algorithm.record)(empty, lived)
+    experience = jax.jit(algorithm.add)(empty, lived)
     rows = jax.tree.map(lambda leaf: leaf[:4], experience.replay.rows)
     np.testing.assert_allclose(rows.discount, [0.5, 0.5, 0.0, 0.0])
     params = constant(algorithm, (4.0, 0.0))
