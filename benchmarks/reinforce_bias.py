@@ -218,7 +218,7 @@ def of_run(case: Case, burn_in: int, counted: int, key: Any) -> dict[str, Any]:
     if isinstance(env, OneActionDecides):
         world = at_any_stage(world, key, case.longest)
     learner = algorithm.init_learner(key, world.obs[0])._replace(params=params)
-    behave = partial(algorithm.behave, learner, greedy=False)
+    policy = partial(algorithm.policy, learner, greedy=False, step=jnp.int32(0))
     size = sum(jnp.vdot(x, x) for x in jax.tree.leaves(case.exact))
 
     def along(grads: Any) -> Any:
@@ -228,7 +228,7 @@ def of_run(case: Case, burn_in: int, counted: int, key: Any) -> dict[str, Any]:
     def step(carry: Any, key: Any) -> Any:
         world, carried = carry
         world, batch, _ = rollout(
-            env, env_params, behave, world, key, algorithm.rollout_length
+            env, env_params, policy, world, key, algorithm.rollout_length
         )
         grads, carried, _ = algorithm.estimate(params, carried, batch)
         dropped = jax.grad(partial(dropping, algorithm), argnums=0)(params, batch)

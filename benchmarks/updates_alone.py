@@ -84,10 +84,10 @@ def descended(params: Any, opt_state: Any, grads: Any) -> tuple[Any, Any]:
 
 def lived(algorithm: Any, state: Any) -> Transition:
     """A rollout `[T, N, ...]` as the next iteration would collect it."""
-    behave = algorithm.behaviour(state.learner)
+    policy = algorithm.behaviour(state.learner, state.agent_steps)
     world, length = state.world, algorithm.rollout_length
     batch = rollout(
-        algorithm.env, algorithm.params, behave, world, jax.random.key(0), length
+        algorithm.env, algorithm.params, policy, world, jax.random.key(0), length
     )[1]
     return batch if algorithm.keeps_shown else algorithm.encoded(batch)
 
@@ -120,7 +120,7 @@ def replay_rows(algorithm: DQN | SAC, state: Any) -> Any:
     experience = state.learner.experience
     sampler, key = algorithm.sampler, jax.random.key(0)
     plan = jax.tree.map(lambda x: x[0], sampler.plan(experience.replay, key, 1))
-    beta = algorithm.importance_at(state.learner.agent_steps)
+    beta = algorithm.importance_at(state.agent_steps)
     return sampler.sample(experience.priorities, experience.replay, plan, beta)
 
 

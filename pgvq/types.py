@@ -62,4 +62,4 @@ class Transition(NamedTuple):
     next_obs: PyTree  # [*O] what followed, before any automatic reset
     terminated: Array  # [] bool: the episode ended here, nothing to bootstrap from
     truncated: Array  # [] bool: the clock ended it here, bootstrap but cut the trace
-    extras: PyTree = ()  # whatever the algorithm's `explore` recorded beside the action
+    extras: PyTree = ()  # what the algorithm's `policy` returned beside the action

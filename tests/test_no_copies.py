@@ -1,6 +1,7 @@
 """A variant is a field or a short file, never a copy: read from the sources."""
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,13 @@ RUN = 6  # lines that two files may not have in common, one after the other
 
 
 def runs(path):
-    """Every run of six lines of code, without what stands in all files: imports."""
+    """Every run of six lines of code, without imports and lines of one parameter.
+
+    The contract's methods have the same parameters in all files.
+    """
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    code = [line for line in lines if line and not line.startswith(("from ", "import"))]
+    shared = re.compile(r"from .*|import .*|(self|\*|\w+: \w+),|")
+    code = [line for line in lines if not shared.fullmatch(line)]
     return {tuple(code[at : at + RUN]) for at in range(len(code) - RUN + 1)}
 
 

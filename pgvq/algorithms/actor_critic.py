@@ -7,8 +7,8 @@ of the return: less variance and learning in every step, at the price of a bias.
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.algorithms.base import leaf, static
-from pgvq.algorithms.fields import SHARE
+from pgvq.algorithms.base import Learner
+from pgvq.algorithms.fields import SHARE, leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.networks.heads import Critic
 from pgvq.ops.losses import (
@@ -21,7 +21,7 @@ from pgvq.ops.losses import (
 from pgvq.types import Metrics, Params, Transition
 
 
-class ActorCritic(PolicyGradient, kw_only=True):
+class ActorCritic(PolicyGradient[Learner], kw_only=True):
     """Synchronous advantage actor-critic.
 
     `lambda_=1` gives n-step returns with n = `rollout_length`, `lambda_=0` the one-step

@@ -24,8 +24,8 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.algorithms.base import Configuration, Learner, TrainState, leaf, static
-from pgvq.algorithms.fields import POSITIVE, SHARE
+from pgvq.algorithms.base import Learner, TrainState
+from pgvq.algorithms.fields import POSITIVE, SHARE, Configuration, leaf, static
 from pgvq.envs import SmoothPong
 from pgvq.envs.contract import check_type
 from pgvq.networks.heads import SMALL
@@ -136,7 +136,7 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
     def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh policy for observations like `obs [*O]`; consumes `key`."""
         params = self.network.init(key, obs[None])
-        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+        return Learner(params, adam(0.0, 1.0).init(params))
 
     def iterate(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """Plays `horizon` agent steps and climbs the gradient of what they paid."""
@@ -154,7 +154,7 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
             self.max_grad_norm,
         )
         steps = state.agent_steps + self.steps_per_iteration
-        learner = Learner(params, opt_state, steps)
+        learner = Learner(params, opt_state)
         metrics = {"loss": loss, "grad_norm": optax.tree.norm(grads)}
         return TrainState(learner, world, key, steps), {**episodes, **metrics}
 
@@ -191,13 +191,19 @@ class AnalyticPolicyGradient(Configuration, struct.PyTreeNode, kw_only=True):
         return box.low + (box.high - box.low) * (within + 1) / 2
 
     def draw(self, key: Key, count: int) -> Array:
-        """Noise `[N, *U]` for N = `count` actions, as while learning."""
+        """Noise `[N, *U]` for N = `count` actions, to explore by."""
         return self.noise * jax.random.normal(key, (count, *self.action_box.shape))
 
-    def act(self, state: TrainState, obs: Array, key: Key, *, greedy: bool) -> Array:
-        """Actions `[N, *U]` for `obs [N, *O]`: the policy's, or as while learning."""
+    def initial_memory(self, num_envs: int) -> PyTree:
+        """Nothing is remembered."""
+        return ()
+
+    def act(
+        self, state: TrainState, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+    ) -> tuple[Array, PyTree]:
+        """Actions `[N, *U]` for `obs [N, *O]`: the policy's, or with noise added."""
         noise = 0.0 if greedy else self.draw(key, len(obs))
-        return self.action(state.learner.params, obs, noise)
+        return self.action(state.learner.params, obs, noise), memory
 
 
 def _check_differentiable(env: Environment) -> None:

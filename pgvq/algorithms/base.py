@@ -1,12 +1,11 @@
 """The base of methods that learn from rollouts.
 
 `RolloutAlgorithm` implements the contract for them, so that their authors write only
-learning. What it stands on is in `contract` and `fields`, and offered here as well:
-this module is all that training, checkpoints and evaluation know.
+learning.
 """
 
 import abc
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,17 +13,8 @@ from flax import struct
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.algorithms.contract import (
-    Algorithm,
-    Continuous,
-    Recurrent,
-    act_with_memory,
-    check_actions,
-    initial_memory,
-    is_finite,
-    learner_of,
-)
 from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE, Configuration, leaf, static
+from pgvq.algorithms.interface import check_interface
 from pgvq.envs import Pong
 from pgvq.envs.contract import check_environment
 from pgvq.envs.observations import Reading, reading, untouched
@@ -32,22 +22,7 @@ from pgvq.ops.exploration import linear_schedule
 from pgvq.rollout import Policy, World, init_world, rollout
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
-__all__ = [
-    "Algorithm",
-    "Configuration",
-    "Continuous",
-    "Learner",
-    "Recurrent",
-    "RolloutAlgorithm",
-    "TrainState",
-    "act_with_memory",
-    "check_actions",
-    "initial_memory",
-    "is_finite",
-    "leaf",
-    "learner_of",
-    "static",
-]
+L = TypeVar("L")  # a learner
 
 
 class TrainState(NamedTuple):
@@ -56,7 +31,7 @@ class TrainState(NamedTuple):
     learner: PyTree  # what `init_learner` made: parameters, optimiser, replay, ...
     world: World
     key: Key
-    agent_steps: Array  # [] int32
+    agent_steps: Array  # [] int32, since `init` began: all schedules are read at it
 
 
 class Learner(NamedTuple):
@@ -64,18 +39,19 @@ class Learner(NamedTuple):
 
     params: Params
     opt_state: Any
-    agent_steps: Array  # [] int32, for the schedules
 
 
-class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
+class RolloutAlgorithm(
+    Configuration, struct.PyTreeNode, abc.ABC, Generic[L], kw_only=True
+):
     """Owns collection: each iteration is a rollout of `[T, N]` and one `update`.
 
-    An author writes `init_learner`, `explore`, `choose` and `update`. Agents with a
-    memory override `initial_memory` and `behave` as well. All of these get observations
-    as `encode` makes them of what the environment shows: float numbers `[*O]`.
+    An author writes `init_learner`, `policy` and `update`, and `initial_memory` for
+    agents with a memory. They get observations as `encode` makes them of what the
+    environment shows: float numbers `[*O]`.
 
-    Schedules (learning rate, epsilon, ...) are read at the agent steps before the
-    iteration's rollout, both to act and to learn: in iteration i = 0, 1, ... at
+    Schedules (learning rate, epsilon, ...) are read at `step`, the agent steps before
+    the iteration's rollout, both to act and to learn: in iteration i = 0, 1, ... at
     `initial_steps + i * steps_per_iteration`. So the last iteration of a budget still
     learns. A schedule runs over a share of the budget, and so differs between budgets,
     unless its length is given in agent steps (`learning_rate_steps` and its like).
@@ -119,26 +95,57 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         "images as [H, W, C], dicts and tuples flattened",
     )
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        check_interface(cls)
+        super().__init_subclass__(**kwargs)
+
     def __post_init__(self) -> None:
         self.check_types()
         check_environment(self.env, self.env_params)
         self.check_product(("num_envs", "rollout_length"), "steps are counted in int32")
 
     @abc.abstractmethod
-    def init_learner(self, key: Key, obs: Array) -> Any:
+    def init_learner(self, key: Key, obs: Array) -> L:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
 
     @abc.abstractmethod
-    def explore(self, learner: Any, obs: Array, key: Key) -> tuple[Array, PyTree]:
-        """Actions `[N]` to learn from, and extras `[N, ...]` to keep beside them."""
+    def policy(
+        self,
+        learner: L,
+        obs: Array,
+        memory: PyTree,
+        key: Key,
+        *,
+        greedy: bool,
+        step: Array,
+    ) -> tuple[Array, PyTree, PyTree]:
+        """Acts on `obs [N, *O]`.
+
+        Args:
+            learner: what `init_learner` made and `update` changed.
+            obs: `[N, *O]`.
+            memory: leaves `[N, ...]`, as `initial_memory` makes it.
+            key: consumed, or not needed.
+            greedy: the best known actions, or with exploration; static.
+            step: `[]` int32, agent steps before the rollout, for schedules.
+
+        Returns:
+            Actions `[N]`, the memory afterwards, and extras `[N, ...]` that the rollout
+            keeps beside them; () for none.
+        """
 
     @abc.abstractmethod
-    def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
-        """Learns from a rollout `[T, N, ...]`."""
+    def update(
+        self, learner: L, batch: Transition, key: Key, step: Array
+    ) -> tuple[L, Metrics]:
+        """Learns from a rollout `[T, N, ...]`; `step` as in `policy`."""
 
-    @abc.abstractmethod
-    def choose(self, learner: Any, obs: Array, key: Key) -> Array:
-        """The best known actions `[N]` for `obs [N, *O]`."""
+    def initial_memory(self, num_envs: int) -> PyTree:
+        """What is remembered when an episode begins: zeros `[N, ...]`; () is nothing.
+
+        The memory is zeroed where an episode ends.
+        """
+        return ()
 
     @property
     def reading(self) -> Reading:
@@ -159,35 +166,17 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
             obs=self.encode(batch.obs), next_obs=self.encode(batch.next_obs)
         )
 
-    def behaviour(self, learner: Any) -> Policy:
-        """How a learner acts while learning, on what an environment shows."""
+    def behaviour(self, learner: L, step: Array) -> Policy:
+        """How a learner explores, on what is shown to it; `step` as in `policy`."""
 
         def policy(obs: PyTree, memory: PyTree, key: Key) -> tuple[Any, PyTree, PyTree]:
-            return self.behave(learner, self.encode(obs), memory, key, greedy=False)
+            seen = self.encode(obs)
+            return self.policy(learner, seen, memory, key, greedy=False, step=step)
 
         return policy
 
-    def initial_memory(self, num_envs: int) -> PyTree:
-        """What is remembered when an episode begins: zeros `[N, ...]`; () is nothing.
-
-        The memory is zeroed where an episode ends.
-        """
-        return ()
-
-    def behave(
-        self, learner: Any, obs: Array, memory: PyTree, key: Key, *, greedy: bool
-    ) -> tuple[Array, PyTree, PyTree]:
-        """Actions `[N]`, the memory afterwards, and extras `[N, ...]` of exploring.
-
-        By default `choose` or `explore`, which remember nothing.
-        """
-        if greedy:
-            return self.choose(learner, obs, key), memory, ()
-        action, extras = self.explore(learner, obs, key)
-        return action, memory, extras
-
     def learning_rate_at(self, agent_steps: Array) -> Array:
-        """Learning rate after so many agent steps: `[]` to `[]`."""
+        """Learning rate after a number of agent steps: `[]` to `[]`."""
         return linear_schedule(
             agent_steps,
             self.learning_rate,
@@ -231,7 +220,8 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         world = init_world(self.env, self.params, key_world, self.num_envs, memory)
         first = jax.tree.map(lambda leaf: leaf[0], world.obs)
         learner = self.init_learner(key_learner, self.encode(first))
-        return TrainState(learner, world, key_state, jnp.int32(0))
+        steps = jnp.int32(self.initial_steps)
+        return TrainState(learner, world, key_state, steps)
 
     def iterate(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """One rollout and what is learnt from it."""
@@ -239,30 +229,34 @@ class RolloutAlgorithm(Configuration, struct.PyTreeNode, abc.ABC, kw_only=True):
         world, batch, episodes = rollout(
             self.env,
             self.params,
-            self.behaviour(state.learner),
+            self.behaviour(state.learner, state.agent_steps),
             state.world,
             key_rollout,
             self.rollout_length,
         )
         given = batch if self.keeps_shown else self.encoded(batch)
-        learner, metrics = self.update(state.learner, given, key_update)
+        learner, metrics = self.update(
+            state.learner, given, key_update, state.agent_steps
+        )
         steps = state.agent_steps + self.steps_per_iteration
         return TrainState(learner, world, key, steps), {**episodes, **metrics}
 
-    def act(self, state: TrainState, obs: PyTree, key: Key, *, greedy: bool) -> Array:
-        """Actions `[N]` for N observations: the best known, or as while learning.
-
-        `obs` as the environment shows them, leaves `[N, ...]`. Raises `InputError` for
-        observations of another shape.
-        """
-        self.reading.check(obs, type(self).__name__)
-        memory = self.initial_memory(len(jax.tree.leaves(obs)[0]))
-        return self.act_with_memory(state, obs, memory, key, greedy=greedy)[0]
-
-    def act_with_memory(
+    def act(
         self, state: TrainState, obs: PyTree, memory: PyTree, key: Key, *, greedy: bool
     ) -> tuple[Array, PyTree]:
-        """As `act`, with the memory before and after it."""
+        """Actions `[N]` for N observations, and the memory `[N, ...]` afterwards.
+
+        `obs` as the environment shows them, leaves `[N, ...]`. The best known actions,
+        or with exploration; `greedy` is static. Raises `InputError` for observations of
+        another shape.
+        """
         self.reading.check(obs, type(self).__name__)
-        seen = self.encode(obs)
-        return self.behave(state.learner, seen, memory, key, greedy=greedy)[:2]
+        action, memory, _ = self.policy(
+            state.learner,
+            self.encode(obs),
+            memory,
+            key,
+            greedy=greedy,
+            step=state.agent_steps,
+        )
+        return action, memory

@@ -1,4 +1,4 @@
-"""What an algorithm is: three pure functions over an opaque state.
+"""What an algorithm is: pure functions over an opaque state.
 
 `Algorithm` is all that training, checkpoints and evaluation know. Beside it stands what
 only some can do, each a protocol that an algorithm meets by having its members.
@@ -57,23 +57,17 @@ class Algorithm(Protocol):
         """Collects and learns; metrics are scalars, NaN where not known."""
         ...
 
-    def act(self, state: Any, obs: Array, key: Key, *, greedy: bool) -> Array:
-        """Actions `[N]` for `obs [N, *O]`: the best known, or as while learning."""
-        ...
-
-
-@runtime_checkable
-class Recurrent(Protocol):
-    """An algorithm whose agents carry a memory from one agent step to the next."""
-
     def initial_memory(self, num_envs: int) -> PyTree:
-        """What is remembered when an episode begins: zeros, leaves `[N, ...]`."""
+        """What N agents remember when an episode begins: zeros `[N, ...]`, or ()."""
         ...
 
-    def act_with_memory(
+    def act(
         self, state: Any, obs: Array, memory: PyTree, key: Key, *, greedy: bool
     ) -> tuple[Array, PyTree]:
-        """As `act`, with the memory before and after it."""
+        """Actions `[N]` for `obs [N, *O]`, and the memory afterwards.
+
+        The best known actions, or with exploration; `greedy` is static.
+        """
         ...
 
 
@@ -142,28 +136,6 @@ def learner_of(algorithm: Algorithm, state: Any) -> list[Array]:
 
     leaves = jax.tree.leaves(state, is_leaf=is_lived)
     return [leaf for leaf in leaves if not is_lived(leaf)]
-
-
-def initial_memory(algorithm: Algorithm, num_envs: int) -> PyTree:
-    """What its agents remember at an episode's beginning, `[N, ...]`; () is nothing."""
-    if isinstance(algorithm, Recurrent):
-        return algorithm.initial_memory(num_envs)
-    return ()
-
-
-def act_with_memory(
-    algorithm: Algorithm,
-    state: Any,
-    obs: Array,
-    memory: PyTree,
-    key: Key,
-    *,
-    greedy: bool,
-) -> tuple[Array, PyTree]:
-    """Actions `[N]` and the memory afterwards, of an algorithm with or without one."""
-    if isinstance(algorithm, Recurrent):
-        return algorithm.act_with_memory(state, obs, memory, key, greedy=greedy)
-    return algorithm.act(state, obs, key, greedy=greedy), memory
 
 
 def is_finite(algorithm: Algorithm, state: Any) -> Array:

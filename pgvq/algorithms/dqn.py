@@ -20,8 +20,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from pgvq.algorithms.base import leaf, static
-from pgvq.algorithms.fields import POSITIVE, SHARE, WIDEST
+from pgvq.algorithms.fields import POSITIVE, SHARE, WIDEST, leaf, static
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.algorithms.replay_learning import Experience, ReplayLearning
 from pgvq.networks.heads import QNetwork
@@ -39,11 +38,10 @@ class QLearner(NamedTuple):
     target_params: Params  # an older copy that the targets are read from
     opt_state: Any
     experience: Experience
-    agent_steps: Array  # [] int32, for the schedules
     updates: Array  # [] int32, gradient steps so far
 
 
-class DQN(ReplayLearning, QLearning, kw_only=True):
+class DQN(ReplayLearning[QLearner], QLearning[QLearner], kw_only=True):
     """Deep Q-network: regression of `Q(s, a)` on rows of the replay."""
 
     target_period: int = static(
@@ -88,7 +86,6 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=adam(0.0, 1.0).init(params),
             experience=self.init_replay(obs),
-            agent_steps=jnp.int32(0),
             updates=jnp.int32(0),
         )
 
@@ -130,13 +127,13 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
         return losses, z_taken.mean(axis=-1), target.mean(axis=-1)
 
     def learn(
-        self, learner: QLearner, batch: Minibatch, key: Key
+        self, learner: QLearner, batch: Minibatch, key: Key, step: Array
     ) -> tuple[QLearner, Array, Metrics]:
         """A step of Adam, and a move of the target network when its time has come."""
         grads, (error, metrics) = jax.grad(self.loss, has_aux=True)(
             learner.params, learner.target_params, batch
         )
-        rate = self.learning_rate_at(learner.agent_steps)
+        rate = self.learning_rate_at(step)
         params, opt_state = apply_gradients(
             learner.params, learner.opt_state, grads, rate, self.max_grad_norm
         )
@@ -145,7 +142,7 @@ class DQN(ReplayLearning, QLearning, kw_only=True):
         target = optax.incremental_update(
             params, learner.target_params, jnp.where(moves, self.target_rate, 0.0)
         )
-        metrics |= {"epsilon": self.epsilon(learner.agent_steps)}
+        metrics |= {"epsilon": self.epsilon(step)}
         learner = learner._replace(
             params=params, target_params=target, opt_state=opt_state, updates=updates
         )

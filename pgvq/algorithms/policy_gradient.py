@@ -13,8 +13,8 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from pgvq.algorithms.base import Learner, RolloutAlgorithm, leaf, static
-from pgvq.algorithms.fields import WIDEST
+from pgvq.algorithms.base import L, Learner, RolloutAlgorithm
+from pgvq.algorithms.fields import WIDEST, leaf, static
 from pgvq.networks.heads import (
     ActorCritic,
     Critic,
@@ -28,7 +28,7 @@ from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, PyTree, Transition
 
 
-class PolicyGradient(RolloutAlgorithm, kw_only=True):
+class PolicyGradient(RolloutAlgorithm[L], kw_only=True):
     """One gradient step on `loss` per rollout, taken with the policy that made it."""
 
     family: ClassVar[str] = "policy gradient"
@@ -97,7 +97,7 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         memory = (self.initial_memory(1),) if self.memory_size else ()
         params = self.network.init(key, obs[None], *memory)
-        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+        return Learner(params, adam(0.0, 1.0).init(params))
 
     def judged(self, params: Params, batch: Transition) -> tuple[Array, Array, Array]:
         """Logits `[T, N, A]`, values of `obs` and of `next_obs` `[T, N]`.
@@ -128,40 +128,37 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
         )
         return logits, value, returns
 
-    def explore(self, learner: Learner, obs: Array, key: Key) -> tuple[Array, PyTree]:
-        """Actions `[N]` sampled from the policy, as at an episode's beginning."""
-        logits, *_ = self.step(learner.params, obs, self.initial_memory(len(obs)))
-        return jax.random.categorical(key, logits), ()
-
-    def choose(self, learner: Learner, obs: Array, key: Key) -> Array:
-        """The most probable actions `[N]`, as at an episode's beginning."""
-        logits, *_ = self.step(learner.params, obs, self.initial_memory(len(obs)))
-        return jnp.argmax(logits, axis=-1)
-
-    def behave(
-        self, learner: Learner, obs: Array, memory: PyTree, key: Key, *, greedy: bool
+    def policy(
+        self,
+        learner: Any,
+        obs: Array,
+        memory: PyTree,
+        key: Key,
+        *,
+        greedy: bool,
+        step: Array,
     ) -> tuple[Array, PyTree, PyTree]:
-        """Actions `[N]` and the memory afterwards; the extra is the memory before."""
-        if not self.memory_size:
-            return super().behave(learner, obs, memory, key, greedy=greedy)
+        """Actions `[N]`, the most probable or sampled; the extra is `memory`."""
         logits, _, after = self.step(learner.params, obs, memory)
         if greedy:
             return jnp.argmax(logits, axis=-1), after, memory
         return jax.random.categorical(key, logits), after, memory
 
-    def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
+    def update(
+        self, learner: Any, batch: Transition, key: Key, step: Array
+    ) -> tuple[Any, Metrics]:
         """One step of Adam down the gradient of `loss`."""
         grads, metrics = jax.grad(self.loss, has_aux=True)(learner.params, batch)
-        return self.descended(learner, grads, metrics)
+        return self.descended(learner, grads, metrics, step)
 
     def descended(
-        self, learner: Any, grads: Params, metrics: Metrics
+        self, learner: Any, grads: Params, metrics: Metrics, step: Array
     ) -> tuple[Any, Metrics]:
         """The learner after one step of Adam down `grads`, and all metrics.
 
         A learner has at least the fields of `Learner`; the others stay as they are.
         """
-        learning_rate = self.learning_rate_at(learner.agent_steps)
+        learning_rate = self.learning_rate_at(step)
         params, opt_state = apply_gradients(
             learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
         )
@@ -170,9 +167,4 @@ class PolicyGradient(RolloutAlgorithm, kw_only=True):
             "grad_norm": optax.tree.norm(grads),
             "learning_rate": learning_rate,
         }
-        learner = learner._replace(
-            params=params,
-            opt_state=opt_state,
-            agent_steps=learner.agent_steps + self.steps_per_iteration,
-        )
-        return learner, metrics
+        return learner._replace(params=params, opt_state=opt_state), metrics

@@ -8,14 +8,14 @@ With `memory_size` minibatches are whole environments and the recurrent network 
 trained by backpropagation through the rollout's time.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.algorithms.base import Learner, leaf, static
-from pgvq.algorithms.fields import POSITIVE, SHARE
+from pgvq.algorithms.base import Learner
+from pgvq.algorithms.fields import POSITIVE, SHARE, leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.networks.heads import Critic
 from pgvq.ops.losses import (
@@ -27,7 +27,7 @@ from pgvq.ops.losses import (
     squared_error,
     standardized,
 )
-from pgvq.ops.minibatches import shuffled_indices
+from pgvq.ops.minibatches import epochs
 from pgvq.ops.optimizers import apply_gradients
 from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
 
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
     advantage: Array  # []
 
 
-class PPO(PolicyGradient, kw_only=True):
+class PPO(PolicyGradient[Learner], kw_only=True):
     """Proximal policy optimisation with a clipped surrogate."""
 
     num_envs: int = static(32, "environments side by side, N", search=(16, 32, 64))
@@ -120,7 +120,7 @@ class PPO(PolicyGradient, kw_only=True):
         return "shared" if self.shared_torso else "separate"
 
     def sample(self, params: Params, batch: Transition) -> Sample:
-        """What a rollout `[T, N, ...]` says under the parameters that lived it."""
+        """What a rollout `[T, N, ...]` says under the parameters that played it."""
         logits, value, returns = self.assess(params, batch, self.lambda_)
         advantage = returns - value
         if self.normalize == "batch":
@@ -167,28 +167,17 @@ class PPO(PolicyGradient, kw_only=True):
         }
 
     def update(
-        self, learner: Learner, batch: Transition, key: Key
+        self, learner: Learner, batch: Transition, key: Key, step: Array
     ) -> tuple[Learner, Metrics]:
         """Epochs of minibatches of a rollout `[T, N, ...]`."""
-        sample = self.sample(learner.params, batch)
-        learning_rate = self.learning_rate_at(learner.agent_steps)
+        rate = self.learning_rate_at(step)
 
-        def one(carry: tuple[Params, Any], index: Array) -> tuple[Any, Metrics]:
-            params, opt_state = carry
-            part = jax.tree.map(lambda x: x[:, index], sample)
-            grads, metrics = jax.grad(self.loss, has_aux=True)(params, part)
-            return (
-                apply_gradients(
-                    params, opt_state, grads, learning_rate, self.max_grad_norm
-                ),
-                metrics,
-            )
+        def one(learner: Learner, part: Sample) -> tuple[Learner, Metrics]:
+            grads, metrics = jax.grad(self.loss, has_aux=True)(learner.params, part)
+            after = apply_gradients(*learner, grads, rate, self.max_grad_norm)
+            return Learner(*after), metrics
 
-        (params, opt_state), metrics = jax.lax.scan(
-            one,
-            (learner.params, learner.opt_state),
-            shuffled_indices(key, self.num_rows, self.num_epochs, self.num_minibatches),
-        )
-        metrics = jax.tree.map(jnp.mean, metrics) | {"learning_rate": learning_rate}
-        steps = learner.agent_steps + self.steps_per_iteration
-        return Learner(params, opt_state, steps), metrics
+        rows = self.sample(learner.params, batch)
+        passes = self.num_epochs, self.num_minibatches
+        learner, metrics = epochs(one, learner, rows, key, *passes, axis=1)
+        return learner, metrics | {"learning_rate": rate}

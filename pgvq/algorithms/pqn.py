@@ -8,22 +8,21 @@ Q(lambda) looks further ahead than one step.
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from pgvq.algorithms.base import Learner, leaf, static
-from pgvq.algorithms.fields import POSITIVE, SHARE
+from pgvq.algorithms.base import Learner
+from pgvq.algorithms.fields import POSITIVE, SHARE, leaf, static
 from pgvq.algorithms.q_learning import QLearning
 from pgvq.networks.torsos import Torso
 from pgvq.ops.losses import action_value, greedy_value, squared_error
-from pgvq.ops.minibatches import shuffled_indices
+from pgvq.ops.minibatches import epochs
 from pgvq.ops.optimizers import adam, apply_gradients
 from pgvq.ops.returns import lambda_returns
 from pgvq.types import Key, Metrics, Params, Transition
 
 
-class PQN(QLearning, kw_only=True):
+class PQN(QLearning[Learner], kw_only=True):
     """Parallelised Q-network: regression on Q(lambda) targets of each rollout."""
 
     num_envs: int = static(32, "environments side by side, N", search=(16, 32, 64))
@@ -65,7 +64,7 @@ class PQN(QLearning, kw_only=True):
     def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         params = self.init_params(key, obs)
-        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+        return Learner(params, adam(0.0, 1.0).init(params))
 
     def targets(self, params: Params, batch: Transition) -> Array:
         """Q(lambda) `[T, N]`: the lambda-return of a rollout, its value `max_a Q`."""
@@ -90,24 +89,21 @@ class PQN(QLearning, kw_only=True):
         return loss, {"loss": loss, "q_mean": q_taken.mean()}
 
     def update(
-        self, learner: Learner, batch: Transition, key: Key
+        self, learner: Learner, batch: Transition, key: Key, step: Array
     ) -> tuple[Learner, Metrics]:
         """Epochs of minibatches of a rollout `[T, N, ...]`, targets fixed before."""
         rows = (batch.obs, batch.action, self.targets(learner.params, batch))
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rows)
-        learning_rate = self.learning_rate_at(learner.agent_steps)
+        known = {"epsilon": self.epsilon(step)}
+        known["learning_rate"] = rate = self.learning_rate_at(step)
 
-        def one(carry: tuple[Params, Any], index: Array) -> tuple[Any, Metrics]:
-            minibatch = jax.tree.map(lambda x: x[index], rows)
-            grads, metrics = jax.grad(self.loss, has_aux=True)(carry[0], *minibatch)
-            after = apply_gradients(*carry, grads, learning_rate, self.max_grad_norm)
-            return after, metrics
+        def regress(learner: Learner, minibatch: Any) -> tuple[Learner, Metrics]:
+            gradient = jax.grad(self.loss, has_aux=True)
+            grads, metrics = gradient(learner.params, *minibatch)
+            after = apply_gradients(*learner, grads, rate, self.max_grad_norm)
+            return Learner(*after), metrics
 
-        count = self.steps_per_iteration
-        order = shuffled_indices(key, count, self.num_epochs, self.num_minibatches)
-        start = (learner.params, learner.opt_state)
-        after, metrics = jax.lax.scan(one, start, order)
-        metrics = jax.tree.map(jnp.mean, metrics)
-        epsilon = self.epsilon(learner.agent_steps)
-        metrics |= {"epsilon": epsilon, "learning_rate": learning_rate}
-        return Learner(after[0], after[1], learner.agent_steps + count), metrics
+        learner, metrics = epochs(
+            regress, learner, rows, key, self.num_epochs, self.num_minibatches
+        )
+        return learner, metrics | known

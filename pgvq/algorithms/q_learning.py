@@ -1,8 +1,7 @@
 """The Q-learning family: regression on action values, acting epsilon-greedily.
 
 A member writes `init_learner` and `update`; the family owns the network, its first
-values and the exploration. Its learner has at least the fields `params` and
-`agent_steps`.
+values and the exploration. Its learner has at least the field `params`.
 """
 
 from typing import Any, ClassVar, cast
@@ -11,15 +10,15 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.algorithms.fields import LARGEST, SHARE
+from pgvq.algorithms.base import L, RolloutAlgorithm
+from pgvq.algorithms.fields import LARGEST, SHARE, leaf, static
 from pgvq.networks.heads import QNetwork, with_first_values
 from pgvq.networks.torsos import Torso
 from pgvq.ops import exploration
 from pgvq.types import Key, Params, PyTree
 
 
-class QLearning(RolloutAlgorithm, kw_only=True):
+class QLearning(RolloutAlgorithm[L], kw_only=True):
     """Epsilon-greedy behaviour around a network of action values."""
 
     family: ClassVar[str] = "Q-learning"
@@ -77,7 +76,7 @@ class QLearning(RolloutAlgorithm, kw_only=True):
         return cast(Array, self.network.apply(params, obs))
 
     def epsilon(self, agent_steps: Array) -> Array:
-        """Share of uniform actions after so many agent steps: `[]` to `[]`."""
+        """Share of uniform actions after a number of agent steps: `[]` to `[]`."""
         return exploration.linear_schedule(
             agent_steps,
             self.epsilon_start,
@@ -85,12 +84,19 @@ class QLearning(RolloutAlgorithm, kw_only=True):
             self.schedule_length(self.exploration_steps, self.exploration_fraction),
         )
 
-    def explore(self, learner: Any, obs: Array, key: Key) -> tuple[Array, PyTree]:
-        """Actions `[N]`, epsilon-greedy."""
+    def policy(
+        self,
+        learner: Any,
+        obs: Array,
+        memory: PyTree,
+        key: Key,
+        *,
+        greedy: bool,
+        step: Array,
+    ) -> tuple[Array, PyTree, PyTree]:
+        """The actions of highest value `[N]`, or epsilon-greedy ones."""
         q_values = self.q_values(learner.params, obs)
-        epsilon = self.epsilon(learner.agent_steps)
-        return exploration.epsilon_greedy(key, q_values, epsilon), ()
-
-    def choose(self, learner: Any, obs: Array, key: Key) -> Array:
-        """The actions of highest value `[N]`."""
-        return jnp.argmax(self.q_values(learner.params, obs), axis=-1)
+        if greedy:
+            return jnp.argmax(q_values, axis=-1), memory, ()
+        epsilon = self.epsilon(step)
+        return exploration.epsilon_greedy(key, q_values, epsilon), memory, ()

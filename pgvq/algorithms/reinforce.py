@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.algorithms.base import leaf, static
+from pgvq.algorithms.fields import leaf, static
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.networks.heads import Critic
 from pgvq.ops.losses import (
@@ -68,7 +68,6 @@ class MonteCarloLearner(NamedTuple):
 
     params: Params
     opt_state: Any
-    agent_steps: Array  # [] int32, for the schedules
     carried: Carried
 
 
@@ -86,7 +85,7 @@ class Rows(NamedTuple):
     scale: Array  # [] that advantages are divided by
 
 
-class REINFORCE(PolicyGradient, kw_only=True):
+class REINFORCE(PolicyGradient[MonteCarloLearner], kw_only=True):
     """Monte Carlo policy gradient from complete returns; no step is dropped.
 
     A rollout's steps are paid what they earned so far, and the rest when it comes, in
@@ -127,9 +126,7 @@ class REINFORCE(PolicyGradient, kw_only=True):
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
         learner = super().init_learner(key, obs)
         carried = self.nothing_carried(learner.params)
-        return MonteCarloLearner(
-            learner.params, learner.opt_state, learner.agent_steps, carried
-        )
+        return MonteCarloLearner(learner.params, learner.opt_state, carried)
 
     def nothing_carried(self, params: Params) -> Carried:
         """What is carried into the first rollout: no running episode has begun."""
@@ -282,11 +279,11 @@ class REINFORCE(PolicyGradient, kw_only=True):
         return pull(now)[0], pull(later)[0], sums
 
     def update(
-        self, learner: MonteCarloLearner, batch: Transition, key: Key
+        self, learner: MonteCarloLearner, batch: Transition, key: Key, step: Array
     ) -> tuple[MonteCarloLearner, Metrics]:
         """One step of Adam down `estimate`."""
         grads, carried, metrics = self.estimate(learner.params, learner.carried, batch)
-        learner, metrics = self.descended(learner, grads, metrics)
+        learner, metrics = self.descended(learner, grads, metrics, step)
         return learner._replace(carried=carried), metrics
 
 

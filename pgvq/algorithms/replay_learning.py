@@ -1,8 +1,8 @@
 """What methods with a replay share: how it is filled, drawn from and warmed up.
 
-Off-policy methods learn from transitions that an older policy lived. A member writes
-`learn`, one update on one minibatch; here are the ring, n-step returns, priorities, and
-the uniform steps before learning starts.
+Off-policy methods learn from transitions that an older policy collected. A member
+writes `learn`, one update on one minibatch; here are the ring, n-step returns,
+priorities, and the uniform steps before learning starts.
 """
 
 import abc
@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.algorithms.base import RolloutAlgorithm, TrainState, leaf, static
-from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE
+from pgvq.algorithms.base import L, RolloutAlgorithm, TrainState
+from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE, leaf, static
 from pgvq.ops.returns import n_step
 from pgvq.replay import ring
 from pgvq.replay.ring import ReplayState
@@ -44,7 +44,7 @@ class Experience(NamedTuple):
     priorities: PyTree  # of the sampler; () for uniform sampling
 
 
-class ReplayLearning(RolloutAlgorithm, kw_only=True):
+class ReplayLearning(RolloutAlgorithm[L], kw_only=True):
     """An iteration writes T agent steps of N environments, then takes its updates.
 
     Whatever `num_envs` is, there are `replay_ratio` updates per agent step.
@@ -88,13 +88,14 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
 
     @abc.abstractmethod
     def learn(
-        self, learner: Any, batch: Minibatch, key: Key
-    ) -> tuple[Any, Array, Metrics]:
+        self, learner: L, batch: Minibatch, key: Key, step: Array
+    ) -> tuple[L, Array, Metrics]:
         """One update: the learner afterwards, errors `[B]` by which rows get priority.
 
-        A learner is a NamedTuple with the fields `experience`, an `Experience` that is
-        () in here, and `agent_steps`, among others. Each update gets a key of its own,
-        for noise or sampled targets; methods that draw nothing ignore it.
+        A learner is a NamedTuple with the field `experience`, an `Experience` that is
+        () in here, among others. Each update gets a key of its own, for noise or
+        sampled targets; methods that draw nothing ignore it. `step` is the same in all
+        updates of an iteration.
         """
 
     def __post_init__(self) -> None:
@@ -175,9 +176,8 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         (world, experience), _ = jax.lax.scan(
             fill, (world, experience), keys[open_steps:]
         )
-        steps = jnp.int32(self.initial_steps)
-        learner = state.learner._replace(experience=experience, agent_steps=steps)
-        return state._replace(learner=learner, world=world, agent_steps=steps)
+        learner = state.learner._replace(experience=experience)
+        return state._replace(learner=learner, world=world)
 
     def init_replay(self, obs: Array) -> Experience:
         """An empty replay for observations of which `obs [*O]` is one, as encoded."""
@@ -216,15 +216,13 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         pending = jax.tree.map(lambda x: x[count:], steps) if self.n_step > 1 else ()
         return Experience(replay, pending, priorities)
 
-    def update(self, learner: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
-        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches.
-
-        Schedules are read at the agent steps before the rollout.
-        """
+    def update(
+        self, learner: Any, batch: Transition, key: Key, step: Array
+    ) -> tuple[Any, Metrics]:
+        """Writes the rollout `[T, N, ...]`, then takes the updates on minibatches."""
         experience = self.add(learner.experience, batch)
         sampler, replay = self.sampler, experience.replay
-        steps = learner.agent_steps
-        beta = self.importance_at(steps)
+        beta = self.importance_at(step)
 
         def one(
             carry: tuple[Any, PyTree], given: tuple[PyTree, Key]
@@ -232,7 +230,7 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
             (learner, priorities), (plan, key) = carry, given
             batch = sampler.sample(priorities, replay, plan, beta)
             batch = batch._replace(rows=self.encoded(batch.rows))
-            learner, error, metrics = self.learn(learner, batch, key)
+            learner, error, metrics = self.learn(learner, batch, key, step)
             return (learner, sampler.update(priorities, batch.places, error)), metrics
 
         updates = self.updates_per_iteration
@@ -245,6 +243,5 @@ class ReplayLearning(RolloutAlgorithm, kw_only=True):
         )
         experience = experience._replace(priorities=priorities)
         metrics = jax.tree.map(jnp.mean, metrics)
-        metrics |= {"learning_rate": self.learning_rate_at(steps)}
-        steps = steps + self.steps_per_iteration
-        return learner._replace(experience=experience, agent_steps=steps), metrics
+        metrics |= {"learning_rate": self.learning_rate_at(step)}
+        return learner._replace(experience=experience), metrics

@@ -15,8 +15,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from pgvq.algorithms.base import leaf, static
-from pgvq.algorithms.fields import SHARE
+from pgvq.algorithms.fields import SHARE, leaf, static
 from pgvq.algorithms.replay_learning import Experience, ReplayLearning
 from pgvq.networks.heads import ActorCritic, QNetwork
 from pgvq.networks.torsos import Torso
@@ -35,10 +34,9 @@ class SoftLearner(NamedTuple):
     target_params: Params  # an older copy of the critics
     opt_state: Any  # by the names of `params`
     experience: Experience
-    agent_steps: Array  # [] int32, for the schedules
 
 
-class SAC(ReplayLearning, kw_only=True):
+class SAC(ReplayLearning[SoftLearner], kw_only=True):
     """Soft actor-critic: two critics, one actor, a temperature that finds itself."""
 
     family: ClassVar[str] = "soft Q-learning"
@@ -95,18 +93,23 @@ class SAC(ReplayLearning, kw_only=True):
             target_params=jax.tree.map(jnp.copy, critics),
             opt_state={name: adam(0.0, 1.0).init(p) for name, p in params.items()},
             experience=self.init_replay(obs),
-            agent_steps=jnp.int32(0),
         )
 
-    def explore(
-        self, learner: SoftLearner, obs: Array, key: Key
-    ) -> tuple[Array, PyTree]:
-        """Actions `[N]` sampled from the actor."""
-        return jax.random.categorical(key, self.logits(learner.params, obs)), ()
-
-    def choose(self, learner: SoftLearner, obs: Array, key: Key) -> Array:
-        """The actor's most probable actions `[N]`."""
-        return jnp.argmax(self.logits(learner.params, obs), axis=-1)
+    def policy(
+        self,
+        learner: SoftLearner,
+        obs: Array,
+        memory: PyTree,
+        key: Key,
+        *,
+        greedy: bool,
+        step: Array,
+    ) -> tuple[Array, PyTree, PyTree]:
+        """The actor's most probable actions `[N]`, or sampled ones."""
+        logits = self.logits(learner.params, obs)
+        if greedy:
+            return jnp.argmax(logits, axis=-1), memory, ()
+        return jax.random.categorical(key, logits), memory, ()
 
     def loss(
         self, params: Params, target_params: Params, batch: Minibatch
@@ -150,13 +153,13 @@ class SAC(ReplayLearning, kw_only=True):
         )
 
     def learn(
-        self, learner: SoftLearner, batch: Minibatch, key: Key
+        self, learner: SoftLearner, batch: Minibatch, key: Key, step: Array
     ) -> tuple[SoftLearner, Array, Metrics]:
         """A step of Adam for each part, and a small move of the target critics."""
         grads, (error, metrics) = jax.grad(self.loss, has_aux=True)(
             learner.params, learner.target_params, batch
         )
-        rate = self.learning_rate_at(learner.agent_steps)
+        rate = self.learning_rate_at(step)
         params, opt_state = {}, {}
         for part, grad in grads.items():
             params[part], opt_state[part] = apply_gradients(

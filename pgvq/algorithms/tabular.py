@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jax import Array
 
-from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
-from pgvq.algorithms.fields import SHARE
+from pgvq.algorithms.base import RolloutAlgorithm
+from pgvq.algorithms.fields import SHARE, leaf, static
 from pgvq.envs import make, num_states, state_index
 from pgvq.ops.exploration import epsilon_greedy
 from pgvq.ops.losses import action_value, expected_value, greedy_value
@@ -31,10 +31,9 @@ class TableLearner(NamedTuple):
     """The table of action values."""
 
     params: Array  # [S, A] float32, Q(s, a); S is the number of states here
-    agent_steps: Array  # [] int32
 
 
-class Tabular(RolloutAlgorithm, kw_only=True):
+class Tabular(RolloutAlgorithm[TableLearner], kw_only=True):
     """One-step temporal differences on a table, for environments of few states.
 
     `pgvq.envs.num_states` says which those are and how to add one.
@@ -85,21 +84,27 @@ class Tabular(RolloutAlgorithm, kw_only=True):
         """A table of `initial_value`; nothing in it is random."""
         shape = (num_states(self.env), self.num_actions)
         table = jnp.full(shape, self.initial_value, jnp.float32)
-        return TableLearner(table, jnp.int32(0))
+        return TableLearner(table)
 
     def q_values(self, params: Array, obs: Array) -> Array:
         """`[N, *O]` to action values `[N, A]`."""
         return params[state_index(self.env, obs)]
 
-    def explore(
-        self, learner: TableLearner, obs: Array, key: Key
-    ) -> tuple[Array, PyTree]:
-        """Actions `[N]`, epsilon-greedy."""
-        return epsilon_greedy(key, self.q_values(learner.params, obs), self.epsilon), ()
-
-    def choose(self, learner: TableLearner, obs: Array, key: Key) -> Array:
-        """The actions of highest value `[N]`."""
-        return jnp.argmax(self.q_values(learner.params, obs), axis=-1)
+    def policy(
+        self,
+        learner: TableLearner,
+        obs: Array,
+        memory: PyTree,
+        key: Key,
+        *,
+        greedy: bool,
+        step: Array,
+    ) -> tuple[Array, PyTree, PyTree]:
+        """Epsilon-greedy actions `[N]`, or those of highest value."""
+        q_values = self.q_values(learner.params, obs)
+        if not greedy:
+            return epsilon_greedy(key, q_values, self.epsilon), memory, ()
+        return jnp.argmax(q_values, axis=-1), memory, ()
 
     def next_value(self, next_q: Array, next_action: Array) -> Array:
         """Value `[N]` of what follows, from `Q(s', .) [N, A]`, by the rule."""
@@ -113,23 +118,26 @@ class Tabular(RolloutAlgorithm, kw_only=True):
             next_q, (1.0 - self.epsilon) * greedy + self.epsilon * uniform
         )
 
-    def next_actions(self, learner: TableLearner, batch: Transition, key: Key) -> Array:
+    def next_actions(
+        self, learner: TableLearner, batch: Transition, key: Key, step: Array
+    ) -> Array:
         """What was done in each next state, `[T, N]`.
 
         Where the clock cut the episode, or the rollout ends, nothing was done there
         yet: the policy is asked what it would do.
         """
         flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch.next_obs)
-        asked = self.explore(learner, flat, key)[0].reshape(batch.action.shape)
+        asked, *_ = self.policy(learner, flat, (), key, greedy=False, step=step)
+        asked = asked.reshape(batch.action.shape)
         done = jnp.concatenate([batch.action[1:], asked[-1:]])
         return jnp.where(batch.terminated | batch.truncated, asked, done)
 
     def update(
-        self, learner: TableLearner, batch: Transition, key: Key
+        self, learner: TableLearner, batch: Transition, key: Key, step: Array
     ) -> tuple[TableLearner, Metrics]:
         """Goes through a rollout `[T, N, ...]`, one agent step after the other."""
 
-        learning_rate = self.learning_rate_at(learner.agent_steps)
+        learning_rate = self.learning_rate_at(step)
 
         def one(table: Array, row: tuple[Array, ...]) -> tuple[Array, Array]:
             state, action, reward, next_state, next_action, terminated = row
@@ -147,12 +155,11 @@ class Tabular(RolloutAlgorithm, kw_only=True):
             batch.action,
             batch.reward,
             state_index(self.env, batch.next_obs),
-            self.next_actions(learner, batch, key),
+            self.next_actions(learner, batch, key, step),
             batch.terminated,
         )
         table, errors = jax.lax.scan(one, learner.params, rows)
-        steps = learner.agent_steps + self.steps_per_iteration
-        return TableLearner(table, steps), {
+        return TableLearner(table), {
             "td_error": errors.mean(),
             "q_mean": table.mean(),
             "learning_rate": learning_rate,

@@ -17,7 +17,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from pgvq import envs
-from pgvq.algorithms import ALGORITHMS, Algorithm
+from pgvq.algorithms import ALGORITHMS
+from pgvq.algorithms.contract import Algorithm
 from pgvq.checks import check_choice, did_you_mean
 from pgvq.cli.listing import algorithm_class
 from pgvq.cli.loading import fault, load_module

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from pgvq.algorithms import Algorithm
-from pgvq.algorithms.base import act_with_memory, initial_memory
+from pgvq.algorithms.contract import Algorithm
 from pgvq.checks import check_choice
 from pgvq.cli.loading import load_experiment, select
 from pgvq.cli.options import Watch
@@ -203,9 +202,8 @@ def play(
     def step(carry: tuple[Any, ...], key: Key) -> tuple[tuple[Any, ...], Played]:
         obs, env_state, memory = carry
         key_act, key_env = jax.random.split(key)
-        action, memory = act_with_memory(
-            algorithm, state, obs, memory, key_act, greedy=mode == "greedy"
-        )
+        greedy = mode == "greedy"
+        action, memory = algorithm.act(state, obs, memory, key_act, greedy=greedy)
         obs, after, reward, terminated, truncated, _ = vector_step(
             env, key_env, env_state, action, params
         )
@@ -218,7 +216,7 @@ def play(
     def whole(key: Key, steps: int) -> Played:
         key_reset, key_play = jax.random.split(key)
         obs, env_state = vector_reset(env, key_reset, games, params)
-        start = obs, env_state, initial_memory(algorithm, games)
+        start = obs, env_state, algorithm.initial_memory(games)
         return jax.lax.scan(step, start, jax.random.split(key_play, steps))[1]
 
     _check_memory(jax.eval_shape(lambda key: whole(key, 1), jax.random.key(0)), steps)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pgvq.algorithms import PPO, REINFORCE, SAC, ActorCritic
-from pgvq.algorithms.base import RolloutAlgorithm, TrainState, initial_memory
+from pgvq.algorithms.base import RolloutAlgorithm, TrainState
 from pgvq.algorithms.policy_gradient import PolicyGradient
 from pgvq.diagnostics.q_values import values_of
 from pgvq.envs import vector_step
@@ -44,12 +44,12 @@ def record(
     num_envs: int,
     length: int,
 ) -> Recording:
-    """Plays `length` agent steps from a reset, as the algorithm does while learning.
+    """Plays `length` agent steps from a reset, as the algorithm explores.
 
     Unlike a plain `rollout` it keeps the environments' states, to draw them or to play
     on from them. N = `num_envs` and T = `length` are static; consumes `key`.
     """
-    policy = algorithm.behaviour(state.learner)
+    policy = algorithm.behaviour(state.learner, state.agent_steps)
 
     def step(world: World, key: Key) -> tuple[World, Recording]:
         after, batch, _ = rollout(
@@ -190,7 +190,7 @@ def true_advantage(
     Raises:
         InputError: the algorithm carries a memory, which was not recorded.
     """
-    if jax.tree.leaves(initial_memory(algorithm, 1)):
+    if jax.tree.leaves(algorithm.initial_memory(1)):
         raise InputError(
             f"{type(algorithm).__name__} carries a memory, and from a state alone "
             "nothing can be played on: take one without"
@@ -199,7 +199,7 @@ def true_advantage(
     many = jax.tree.map(lambda x: jnp.repeat(x, replays, axis=0), moments)
     env_state, obs = many.env_state, many.batch.obs
     key_first, key_on = jax.random.split(key)
-    free = algorithm.act(state, obs, key_first, greedy=False)
+    free, _ = algorithm.act(state, obs, (), key_first, greedy=False)
     played = partial(_play_on, algorithm, state, env_state, key_on, max_steps)
     difference = played(many.batch.action) - played(free)
     difference = difference.reshape(count, replays)
@@ -229,7 +229,7 @@ def _play_on(
         )
         total += weight * reward
         weight *= algorithm.discount * ~(terminated | truncated)
-        action = algorithm.act(state, obs, key_act, greedy=False)
+        action, _ = algorithm.act(state, obs, (), key_act, greedy=False)
         return time + 1, env_state, action, weight, total
 
     ones = jnp.ones(len(action))

@@ -190,8 +190,7 @@ def _play(
 ) -> tuple[Transition, Transition, Array]:
     """Rollouts `[burn_in, W]` and `[length + tail, W]`, and each later step's age."""
     key_world, key_burn_in, key_play = jax.random.split(key, 3)
-    learner = Learner(params, (), jnp.int32(0))
-    policy = algorithm.behaviour(learner)
+    policy = algorithm.behaviour(Learner(params, ()), jnp.int32(0))
     env, env_params = algorithm.env, algorithm.params
     memory = algorithm.initial_memory(layout.num_envs)
     world = init_world(env, env_params, key_world, layout.num_envs, memory)

@@ -16,7 +16,7 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq.algorithms import SAC
-from pgvq.algorithms.base import RolloutAlgorithm, TrainState, initial_memory
+from pgvq.algorithms.base import RolloutAlgorithm, TrainState
 from pgvq.diagnostics.exact import (
     distance,
     epsilon_greedy_policy,
@@ -136,7 +136,7 @@ def over_estimation(
     learner = state.learner
 
     def policy(obs: Array, memory: PyTree, key: Key) -> tuple[Array, PyTree, Array]:
-        action = algorithm.act(state, obs, key, greedy=greedy)
+        action, memory = algorithm.act(state, obs, memory, key, greedy=greedy)
         known = values_of(algorithm, learner, algorithm.encode(obs))
         return action, memory, action_value(known.q_values, action)
 
@@ -174,7 +174,7 @@ def _obtained(algorithm: RolloutAlgorithm, learner: Any, batch: Transition) -> A
 
 def _check_played(algorithm: RolloutAlgorithm, greedy: bool) -> None:
     name = type(algorithm).__name__
-    if jax.tree.leaves(initial_memory(algorithm, 1)):
+    if jax.tree.leaves(algorithm.initial_memory(1)):
         raise InputError(
             f"{name} carries a memory, and its action values depend on it: measure one "
             "without"

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from pgvq.algorithms.base import Algorithm, initial_memory
+from pgvq.algorithms.contract import Algorithm
 from pgvq.doctor.probe import STATES, Place
 from pgvq.experiments.definition import is_sweepable
-from pgvq.types import PyTree
+from pgvq.types import Key, PyTree
 
 
 def field_names(algorithm: Algorithm) -> list[str]:
@@ -108,7 +108,7 @@ def values(algorithm: Any, state: Any, obs: Array) -> Array | None:
     Of action values, the best.
     """
     params = getattr(getattr(state, "learner", None), "params", None)
-    remembers = bool(jax.tree.leaves(initial_memory(algorithm, 1)))
+    remembers = bool(jax.tree.leaves(algorithm.initial_memory(1)))
     if params is None or remembers or learns_values(algorithm) is not True:
         return None
     if hasattr(algorithm, "encode"):
@@ -121,6 +121,14 @@ def values(algorithm: Any, state: Any, obs: Array) -> Array | None:
     if isinstance(outputs, tuple) and jnp.shape(outputs[-1]) == (len(obs),):
         return outputs[-1]
     return None
+
+
+def actions(
+    algorithm: Algorithm, state: Any, obs: Array, key: Key, *, greedy: bool
+) -> Array:
+    """Actions `[N]` for `obs [N, *O]`, as at an episode's beginning."""
+    memory = algorithm.initial_memory(len(obs))
+    return algorithm.act(state, obs, memory, key, greedy=greedy)[0]
 
 
 def seen() -> Array:

@@ -58,7 +58,7 @@ CHECKS: dict[str, Check] = {
         state.evaluation,
     ),
     "modes": Check(
-        "it acts greedily and as it does while learning",
+        "it acts greedily and with exploration",
         "families are compared fairly only if both are played in both ways",
         "greedy=True: the best known action, no randomness; greedy=False: draw from "
         "the policy with the given key, independently for each environment",

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from pgvq.algorithms.interface import check_interface
 from pgvq.doctor.checks import CHECKS
 from pgvq.doctor.lab import Lab
 from pgvq.doctor.report import (
@@ -53,10 +54,11 @@ def examine(
             compiled loop cannot be stopped from outside.
 
     Raises:
-        InputError: there is no check of that name, or the algorithm cannot be put on
-            a probe.
+        InputError: there is no check of that name, the algorithm has methods of
+            another form than the contract's, or it cannot be put on a probe.
     """
     made = chosen(CHECKS, checks)
+    check_interface(type(algorithm))
     lab = lab_of(algorithm, made)
     _put_on_a_probe(lab)  # before anything begins
     began = time.perf_counter()

@@ -29,7 +29,7 @@ SEEDS = 4  # of the contract
 COUNTED = 12  # iterations of the contract
 HALF = COUNTED // 2
 QUIET = 3  # iterations before the first episode can end
-LOUD = 8  # after so many none ends any more
+LOUD = 8  # iterations after which none ends any more
 TINY_NORM = 1e-3
 
 
@@ -151,8 +151,8 @@ class Lab:
                 state, _ = small.iterate(state)
             return (
                 state,
-                small.act(state, obs, key_act, greedy=True),
-                small.act(state, obs, key_explore, greedy=False),
+                anatomy.actions(small, state, obs, key_act, greedy=True),
+                anatomy.actions(small, state, obs, key_explore, greedy=False),
             )
 
         keys = jax.random.split(jax.random.key(0), 3)
@@ -183,7 +183,8 @@ class Lab:
             state = small.init(key)
             return {
                 mode: [
-                    small.act(state, obs, key, greedy=mode == "greedy") for key in keys
+                    anatomy.actions(small, state, obs, key, greedy=mode == "greedy")
+                    for key in keys
                 ]
                 for mode in ("greedy", "explore")
             }

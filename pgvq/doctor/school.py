@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.algorithms.base import is_finite
+from pgvq.algorithms.contract import is_finite
 from pgvq.doctor import anatomy
 from pgvq.doctor.once import once
 from pgvq.doctor.probe import STATES
@@ -83,10 +83,11 @@ class School:
         )
         obs = anatomy.seen()
         many = jnp.repeat(obs, ASKED, axis=0)
-        actions = algorithm.act(state, many, key_explore, greedy=False)
+        best = anatomy.actions(algorithm, state, obs, key_greedy, greedy=True)
+        tried = anatomy.actions(algorithm, state, many, key_explore, greedy=False)
         return Learnt(
-            actions=algorithm.act(state, obs, key_greedy, greedy=True),
-            share=jnp.mean(actions.reshape(STATES, ASKED) == 1, axis=1),
+            actions=best,
+            share=jnp.mean(tried.reshape(STATES, ASKED) == 1, axis=1),
             values=anatomy.values(algorithm, state, obs),
             finite=is_finite(algorithm, state),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pgvq.algorithms.base import Continuous
+from pgvq.algorithms.contract import Continuous
 from pgvq.doctor.anatomy import field_names, replaced
 from pgvq.doctor.probe import Probe, Tables
 from pgvq.networks.torsos import MLP

@@ -18,7 +18,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-from pgvq.algorithms.base import Algorithm, RolloutAlgorithm, check_actions
+from pgvq.algorithms.base import RolloutAlgorithm
+from pgvq.algorithms.contract import Algorithm, check_actions
+from pgvq.algorithms.interface import check_interface
 from pgvq.checks import MAX_STEPS, as_float, plain_number, shown, whole_number
 from pgvq.envs.contract import check_environment
 from pgvq.experiments import seeds
@@ -313,11 +315,12 @@ def check_algorithm(name: str, algorithm: Any) -> None:
     if isinstance(algorithm, type):
         made = algorithm.__name__
         raise InputError(f"{name} is a class; make an algorithm of it: {made}()")
+    check_interface(type(algorithm))
     if not isinstance(algorithm, Algorithm):
         raise InputError(
             f"{name} is no algorithm: {type(algorithm).__name__} lacks one of "
             "family, env, env_params, initial_steps, steps_per_iteration, "
-            "updates_per_iteration, init, iterate, act"
+            "updates_per_iteration, init, iterate, initial_memory, act"
         )
     if not dataclasses.is_dataclass(algorithm):
         raise InputError(

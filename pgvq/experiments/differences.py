@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.contract import Algorithm
 from pgvq.experiments.definition import (
     CONFIGURATION,
     FOR_PEOPLE,

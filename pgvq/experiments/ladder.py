@@ -22,7 +22,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.contract import Algorithm
+from pgvq.algorithms.interface import check_interface
 from pgvq.checks import did_you_mean, shown
 from pgvq.experiments.field_paths import holder, in_short, with_settings
 from pgvq.identity.description import Description, brief, describe, digest
@@ -277,6 +278,7 @@ def _made(name: str, rung: Any, made: Mapping[str, Any]) -> Any:
 
 
 def _an_algorithm(name: str, value: Any) -> Any:
+    check_interface(type(value))
     if isinstance(value, type) or not isinstance(value, Algorithm):
         raise InputError(
             f"ladder: {name!r} is {in_short(value)}, not an algorithm such as DQN()"

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.contract import Algorithm
 from pgvq.identity.description import Describer, digest
 from pgvq.training.lane import Lane
 

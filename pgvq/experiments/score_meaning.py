@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from gymnax.wrappers.purerl import GymnaxWrapper
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.contract import Algorithm
 from pgvq.envs import Pong, evaluation_env
 from pgvq.experiments.field_paths import in_short
 

@@ -1,10 +1,47 @@
 """Minibatches of a rollout: every row once per epoch, in a new order each time."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pgvq.types import InputError, Key
+from pgvq.types import InputError, Key, Metrics, PyTree
+
+
+def epochs(
+    update: Callable[[Any, PyTree], tuple[Any, Metrics]],
+    carry: Any,
+    rows: PyTree,
+    key: Key,
+    num_epochs: int,
+    num_minibatches: int,
+    axis: int = 0,
+) -> tuple[Any, Metrics]:
+    """Updates on all minibatches of every epoch, one after the other.
+
+    Args:
+        update: from what is carried and a minibatch to what is carried on and metrics.
+        carry: what the first update gets.
+        rows: R rows along `axis` of every leaf.
+        key: consumed.
+        num_epochs: E, passes over the rows.
+        num_minibatches: M, per epoch; it divides R.
+        axis: of the rows.
+
+    Returns:
+        What the last update carried on, and the means of the metrics over all updates.
+    """
+    before = (slice(None),) * axis
+
+    def one(carry: Any, index: Array) -> tuple[Any, Metrics]:
+        return update(carry, jax.tree.map(lambda x: x[*before, index], rows))
+
+    count = jax.tree.leaves(rows)[0].shape[axis]
+    order = shuffled_indices(key, count, num_epochs, num_minibatches)
+    carry, metrics = jax.lax.scan(one, carry, order)
+    return carry, jax.tree.map(jnp.mean, metrics)
 
 
 def shuffled_indices(

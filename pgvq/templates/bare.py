@@ -12,10 +12,9 @@ from gymnax.environments.environment import Environment
 from jax import Array
 
 from pgvq import Experiment, make
-from pgvq.algorithms.base import leaf, static
-from pgvq.ops.returns import has_ended, lambda_returns
+from pgvq.algorithms import leaf, static
+from pgvq.ops import has_ended, lambda_returns
 from pgvq.rollout import World, init_world, rollout
-from pgvq.types import Key, Metrics
 
 
 class State(NamedTuple):
@@ -23,7 +22,7 @@ class State(NamedTuple):
 
     weights: Array  # [F, A] of a linear policy, F numbers in an observation
     world: World  # N environments in the middle of their episodes
-    key: Key
+    key: Array
     agent_steps: Array  # [] int32
 
 
@@ -60,7 +59,7 @@ class MyAlgorithm(struct.PyTreeNode):
         """Moves of the weights in one `iterate`."""
         return 1
 
-    def init(self, key: Key) -> State:
+    def init(self, key: Array) -> State:
         """A fresh state; consumes `key`."""
         key_world, key_state = jax.random.split(key)
         params = self.env_params or self.env.default_params
@@ -68,13 +67,13 @@ class MyAlgorithm(struct.PyTreeNode):
         weights = jnp.zeros((world.obs[0].size, self.env.num_actions))
         return State(weights, world, key_state, jnp.int32(0))
 
-    def iterate(self, state: State) -> tuple[State, Metrics]:
+    def iterate(self, state: State) -> tuple[State, dict[str, Any]]:
         """Lets every member play T agent steps and moves the weights."""
         key, key_noise, key_rollout = jax.random.split(state.key, 3)
         noise = jax.random.normal(key_noise, (self.num_envs, *state.weights.shape))
         members = state.weights + self.sigma * noise
 
-        def policy(obs: Array, memory: Any, key: Key) -> tuple[Array, Any, Any]:
+        def policy(obs: Array, memory: Any, key: Array) -> tuple[Array, Any, Any]:
             return best_action(members, obs), memory, ()
 
         params = self.env_params or self.env.default_params
@@ -85,20 +84,24 @@ class MyAlgorithm(struct.PyTreeNode):
         nothing = jnp.zeros_like(batch.reward)  # there are no values to bootstrap from
         returns = lambda_returns(batch.reward, nothing, *ended, self.discount, 1.0)
         complete = has_ended(*ended)  # [T, N]: the episode's end was seen
-        count = jnp.maximum(complete.sum(axis=0), 1)
-        fitness = jnp.sum(returns * complete, axis=0) / count  # [N]
-        score = (fitness - fitness.mean()) / (fitness.std() + 1e-8)
-        step = jnp.tensordot(score, noise, axes=1) / self.num_envs
-        weights = state.weights + self.learning_rate * step
+        fitness = (returns * complete).sum(0) / jnp.maximum(complete.sum(0), 1)  # [N]
+        score = (fitness - fitness.mean()) / (fitness.std() + 1e-8) / self.num_envs
+        weights = state.weights + self.learning_rate * jnp.tensordot(score, noise, 1)
         steps = state.agent_steps + self.steps_per_iteration
         return State(weights, world, key, steps), {**metrics, "fitness": fitness.mean()}
 
-    def act(self, state: State, obs: Array, key: Key, *, greedy: bool) -> Array:
+    def initial_memory(self, num_envs: int) -> Any:
+        """What an agent remembers at an episode's beginning: nothing."""
+        return ()
+
+    def act(
+        self, state: State, obs: Array, memory: Any, key: Array, *, greedy: bool
+    ) -> tuple[Array, Any]:
         """Actions `[N]` for `obs [N, *O]`: of the weights, or of a member for each."""
         if greedy:
-            return best_action(state.weights[None], obs)
+            return best_action(state.weights[None], obs), memory
         noise = jax.random.normal(key, (len(obs), *state.weights.shape))
-        return best_action(state.weights + self.sigma * noise, obs)
+        return best_action(state.weights + self.sigma * noise, obs), memory
 
 
 def best_action(weights: Array, obs: Array) -> Array:

@@ -3,13 +3,13 @@
 T agent steps of a rollout, N environments side by side, A actions, *O observation.
 """
 
+from typing import Literal
+
 from jax import Array
 
 from pgvq import Experiment, make
-from pgvq.algorithms.base import leaf, static
-from pgvq.algorithms.policy_gradient import PolicyGradient
-from pgvq.networks import Critic
-from pgvq.ops.losses import entropy, log_prob, policy_gradient_loss, squared_error
+from pgvq.algorithms import PolicyGradient, leaf, static
+from pgvq.ops import entropy, log_prob, policy_gradient_loss, squared_error
 from pgvq.types import Metrics, Params, Transition
 
 
@@ -27,7 +27,7 @@ class MyAlgorithm(PolicyGradient, kw_only=True):
     value_coef: float = leaf(0.5, "weight of the critic's loss", within=(0.0, 100.0))
 
     @property
-    def critic(self) -> Critic:
+    def critic(self) -> Literal["none", "shared", "separate"]:
         """None ("none"), on the policy's torso ("shared"), or on one of its own."""
         return "separate"
 

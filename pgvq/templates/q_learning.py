@@ -4,16 +4,11 @@ T agent steps of a rollout, N environments side by side, A actions, *O observati
 """
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from pgvq import Experiment, make
-from pgvq.algorithms.base import Learner, leaf, static
-from pgvq.algorithms.q_learning import QLearning
-from pgvq.networks import apply_over_time
-from pgvq.ops.losses import action_value, squared_error
-from pgvq.ops.optimizers import adam, apply_gradients
-from pgvq.ops.returns import lambda_returns
+from pgvq.algorithms import Learner, QLearning, leaf, static
+from pgvq.ops import action_value, adam, apply_gradients, lambda_returns, squared_error
 from pgvq.types import Key, Metrics, Params, Transition
 
 
@@ -30,16 +25,17 @@ class MyAlgorithm(QLearning, kw_only=True):
 
     def init_learner(self, key: Key, obs: Array) -> Learner:
         """A fresh learner for observations like `obs [*O]`; consumes `key`."""
-        # To keep more than parameters, optimiser and steps, write a NamedTuple of your
-        # own with these three in it. Its shapes and dtypes never change.
+        # To keep more than parameters and optimiser, write a NamedTuple of your own
+        # with these two in it. Its shapes and dtypes never change.
         params = self.init_params(key, obs)
-        return Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
+        return Learner(params, adam(0.0, 1.0).init(params))
 
     def loss(self, params: Params, batch: Transition, epsilon: Array) -> Array:
         """Regression of `Q(s, a)` on what a rollout `[T, N, ...]` returned."""
-        q_values = apply_over_time(self.network, params, batch.obs)  # [T, N, A]
+        over_time = jax.vmap(self.q_values, in_axes=(None, 0))
+        q_values = over_time(params, batch.obs)  # [T, N, A]
         # `next_obs` is what followed, never the observation after a reset.
-        next_q = apply_over_time(self.network, params, batch.next_obs)
+        next_q = over_time(params, batch.next_obs)
         # What the next action is worth on average, chosen epsilon-greedily.
         next_value = (1 - epsilon) * next_q.max(-1) + epsilon * next_q.mean(-1)
         ended = (batch.terminated, batch.truncated)  # an end, and a cut by the clock
@@ -50,17 +46,17 @@ class MyAlgorithm(QLearning, kw_only=True):
         return squared_error(action_value(q_values, batch.action), target).mean()
 
     def update(
-        self, learner: Learner, batch: Transition, key: Key
+        self, learner: Learner, batch: Transition, key: Key, step: Array
     ) -> tuple[Learner, Metrics]:
-        """One step of Adam on `loss`; metrics are scalars, NaN where not known."""
-        epsilon = self.epsilon(learner.agent_steps)
+        """One step of Adam on `loss`; metrics are scalars, NaN where not known.
+
+        `step`: the agent steps before the rollout, `[]` int32.
+        """
+        epsilon = self.epsilon(step)
         loss, grads = jax.value_and_grad(self.loss)(learner.params, batch, epsilon)
-        learning_rate = self.learning_rate_at(learner.agent_steps)
-        params, opt_state = apply_gradients(
-            learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
-        )
-        steps = learner.agent_steps + self.steps_per_iteration  # int32
-        return Learner(params, opt_state, steps), {"loss": loss, "epsilon": epsilon}
+        learning_rate = self.learning_rate_at(step)
+        after = apply_gradients(*learner, grads, learning_rate, self.max_grad_norm)
+        return Learner(*after), {"loss": loss, "epsilon": epsilon}
 
 
 env, _ = make("Catch-bsuite")  # or leave `env` out, and it is Pong

@@ -11,12 +11,8 @@ import optax
 from jax import Array
 
 from pgvq import Experiment, make
-from pgvq.algorithms.base import leaf, static
-from pgvq.algorithms.q_learning import QLearning
-from pgvq.algorithms.replay_learning import Experience, ReplayLearning
-from pgvq.ops.losses import action_value, greedy_value, squared_error
-from pgvq.ops.optimizers import adam, apply_gradients
-from pgvq.replay.samplers import Minibatch
+from pgvq.algorithms import Experience, QLearning, ReplayLearning, leaf, static
+from pgvq.ops import action_value, adam, apply_gradients, greedy_value, squared_error
 from pgvq.types import Key, Metrics, Params
 
 
@@ -27,7 +23,6 @@ class Learner(NamedTuple):
     target_params: Params  # an average of older ones, which targets are read from
     opt_state: Any
     experience: Experience  # the replay buffer; () within `learn`
-    agent_steps: Array  # [] int32, for the schedules; the family counts it
 
 
 class MyAlgorithm(ReplayLearning, QLearning, kw_only=True):
@@ -55,11 +50,10 @@ class MyAlgorithm(ReplayLearning, QLearning, kw_only=True):
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=adam(0.0, 1.0).init(params),
             experience=self.init_replay(obs),
-            agent_steps=jnp.int32(0),
         )
 
     def loss(
-        self, params: Params, target_params: Params, batch: Minibatch
+        self, params: Params, target_params: Params, batch: Any
     ) -> tuple[Array, tuple[Array, Metrics]]:
         """The scalar to descend; also the errors `[B]` and metrics, scalars."""
         rows = batch.rows  # leaves [B, ...]
@@ -75,16 +69,17 @@ class MyAlgorithm(ReplayLearning, QLearning, kw_only=True):
         return loss, (target - q_taken, {"loss": loss, "q_mean": q_taken.mean()})
 
     def learn(
-        self, learner: Learner, batch: Minibatch, key: Key
+        self, learner: Learner, batch: Any, key: Key, step: Array
     ) -> tuple[Learner, Array, Metrics]:
         """One update; the errors `[B]` become the rows' priorities.
 
-        `key` is for methods that draw: noisy networks, sampled targets.
+        `batch`: a `pgvq.replay.samplers.Minibatch`. `key` is for methods that draw:
+        noisy networks, sampled targets. `step`: agent steps so far, for schedules.
         """
         grads, (error, metrics) = jax.grad(self.loss, has_aux=True)(
             learner.params, learner.target_params, batch
         )
-        learning_rate = self.learning_rate_at(learner.agent_steps)
+        learning_rate = self.learning_rate_at(step)
         params, opt_state = apply_gradients(
             learner.params, learner.opt_state, grads, learning_rate, self.max_grad_norm
         )

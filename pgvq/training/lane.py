@@ -10,12 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pgvq.algorithms.base import (
-    Algorithm,
-    act_with_memory,
-    initial_memory,
-    is_finite,
-)
+from pgvq.algorithms.contract import Algorithm, is_finite
 from pgvq.envs import evaluation_env
 from pgvq.rollout import Games, play
 from pgvq.types import Key, PyTree, Ratio
@@ -137,8 +132,7 @@ def evaluate_lane(
         # One mode after the other along the axis of games: the rules compile once.
         keys = jax.random.split(key, len(MODES))
         parts = [
-            act_with_memory(
-                algorithm,
+            algorithm.act(
                 state,
                 of_mode(obs, i),
                 of_mode(memory, i),
@@ -151,7 +145,7 @@ def evaluate_lane(
 
     key = jax.random.fold_in(seed_key(seed, EVALUATION), point)
     count = games * len(MODES)
-    memory = initial_memory(algorithm, count)
+    memory = algorithm.initial_memory(count)
     played = play(
         env, params, act, key, count, max_steps, memory, trained_in=algorithm.env
     )

@@ -18,7 +18,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.contract import Algorithm
 from pgvq.devices import side_by_side
 from pgvq.training import debugging
 from pgvq.training.lane import (

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-from pgvq.algorithms.base import Algorithm
+from pgvq.algorithms.contract import Algorithm
 from pgvq.checks import plain_number, shown, whole_number
 from pgvq.experiments.definition import Experiment, named
 from pgvq.experiments.field_paths import in_short

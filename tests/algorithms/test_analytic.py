@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from pgvq import AnalyticPolicyGradient, Experiment, Pong, SmoothPong
 from pgvq.algorithms import ActorCritic
-from pgvq.algorithms.base import Continuous, check_actions
+from pgvq.algorithms.contract import Continuous, check_actions
 from pgvq.cli.overrides import override
 from pgvq.networks.torsos import MLP
 from pgvq.rollout import init_world
@@ -98,12 +98,13 @@ def test_noise_is_what_it_explores_with():
     algorithm = tiny("analytic", noise=0.5)
     state = jax.jit(algorithm.init)(KEY)
     obs = jnp.zeros((4_000, 2))
-    greedy = algorithm.act(state, obs, KEY, greedy=True)
+    greedy, _ = algorithm.act(state, obs, (), KEY, greedy=True)
     assert (greedy == greedy[0]).all()
-    explored = jnp.arctanh(algorithm.act(state, obs, KEY, greedy=False))
+    explored = jnp.arctanh(algorithm.act(state, obs, (), KEY, greedy=False)[0])
     assert float(explored.std()) == pytest.approx(0.5, abs=0.025)
     quiet = algorithm.replace(noise=0.0)
-    np.testing.assert_array_equal(quiet.act(state, obs, KEY, greedy=False), greedy)
+    still, _ = quiet.act(state, obs, (), KEY, greedy=False)
+    np.testing.assert_array_equal(still, greedy)
 
 
 def test_it_moves_within_the_box_of_its_environment():

@@ -64,7 +64,7 @@ def test_the_end_of_the_game_and_of_the_clock_differ():
     obs, one = jnp.ones((1, 4, 2)), jnp.ones((1, 4))
     lived = Transition(obs, jnp.zeros((1, 4), jnp.int32), one, obs, *ends)
     empty = algorithm.init_replay(obs[0, 0])
-    experience = jax.jit(algorithm.record)(empty, lived)
+    experience = jax.jit(algorithm.add)(empty, lived)
     rows = jax.tree.map(lambda leaf: leaf[:4], experience.replay.rows)
     np.testing.assert_allclose(rows.discount, [0.5, 0.5, 0.0, 0.0])
     params = constant(algorithm, (4.0, 0.0))
@@ -211,13 +211,11 @@ def test_epsilon_is_the_share_of_uniform_actions(averaging, steps, share):
     """Of two actions an exploring step takes the other one half of the time."""
     algorithm, _, _ = averaging
     learner = algorithm.init_learner(jax.random.key(0), jnp.zeros(2))
-    learner = learner._replace(
-        params=constant(algorithm, (1.0, 0.0)), agent_steps=jnp.int32(steps)
-    )
-    obs = jnp.zeros((20_000, 2))
-    action, _ = algorithm.explore(learner, obs, jax.random.key(1))
+    learner = learner._replace(params=constant(algorithm, (1.0, 0.0)))
+    given = learner, jnp.zeros((20_000, 2)), (), jax.random.key(1)
+    action, *_ = algorithm.policy(*given, greedy=False, step=jnp.int32(steps))
     np.testing.assert_allclose(np.mean(action), share, atol=0.02)
-    assert not algorithm.choose(learner, obs, jax.random.key(1)).any()
+    assert not algorithm.policy(*given, greedy=True, step=jnp.int32(steps))[0].any()
 
 
 def test_replayed_transitions_are_true(averaging):

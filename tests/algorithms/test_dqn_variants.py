@@ -94,8 +94,9 @@ def test_quantiles_act_by_their_mean():
     params = constant(algorithm, q=ONLINE)
     assert algorithm.network.apply(params, obs).shape == (3, 2, 2)
     np.testing.assert_allclose(algorithm.q_values(params, obs), [[1.0, 0.75]] * 3)
-    learner = QLearner(params, params, (), (), jnp.int32(0), jnp.int32(0))
-    assert not algorithm.choose(learner, obs, jax.random.key(0)).any()
+    learner = QLearner(params, params, (), (), jnp.int32(0))
+    given = learner, obs, (), jax.random.key(0)
+    assert not algorithm.policy(*given, greedy=True, step=jnp.int32(0))[0].any()
 
 
 @pytest.mark.parametrize("quantiles", [0, 2])

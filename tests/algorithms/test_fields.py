@@ -18,8 +18,7 @@ from pgvq import (
     SmoothPong,
     make,
 )
-from pgvq.algorithms.base import leaf
-from pgvq.algorithms.fields import _kinds, declared
+from pgvq.algorithms.fields import _kinds, declared, leaf
 from pgvq.algorithms.pqn import PQN
 from pgvq.networks.heads import QNetwork
 from pgvq.networks.torsos import MLP, Conv, Convolution, Torso

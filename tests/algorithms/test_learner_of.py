@@ -10,7 +10,7 @@ from gymnax.environments import environment, spaces
 from gymnax.wrappers.purerl import LogWrapper
 
 from pgvq import DQN, PPO
-from pgvq.algorithms.base import is_finite, learner_of
+from pgvq.algorithms.contract import is_finite, learner_of
 from pgvq.envs.vector import vector_reset
 from pgvq.rollout import init_world
 from tests.helpers.tiny import tiny

@@ -87,8 +87,8 @@ def acted():
     learner = state.learner._replace(params=louder(state.learner.params))
 
     def policy(obs, memory, key):
-        acted = algorithm.behave(learner, obs, memory, key, greedy=False)
-        action, after, before = acted
+        given = learner, obs, memory, key
+        action, after, before = algorithm.policy(*given, greedy=False, step=0)
         logits, value, _ = algorithm.step(learner.params, obs, memory)
         drawn = jax.random.categorical(key, logits) == action
         return action, after, (before, Said(logits, value, after, drawn))
@@ -158,8 +158,8 @@ def test_a_minibatch_is_whole_environments(acted, monkeypatch):
     monkeypatch.setattr(PPO, "loss", recorded)
     settings = {"num_epochs": 2, "num_minibatches": 2}
     algorithm = remembering("ppo", learning_rate=0.0, **settings)
-    learner = Learner(params, adam(0.0, 1.0).init(params), jnp.int32(0))
-    args = learner, lived, jax.random.key(0)
+    learner = Learner(params, adam(0.0, 1.0).init(params))
+    args = learner, lived, jax.random.key(0), jnp.int32(0)
     _, metrics = jax.block_until_ready(jax.jit(algorithm.update)(*args))
     jax.effects_barrier()
     np.testing.assert_allclose(metrics["kl"], 0.0, atol=1e-6)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from pgvq.algorithms import DQN, PPO, PQN, REINFORCE, SAC, ActorCritic
-from pgvq.algorithms.base import act_with_memory, initial_memory
 from pgvq.networks.torsos import MLP
 from pgvq.ops.losses import expected_value
 from tests.helpers.probes import Clock, Delayed, Match, OneStep
@@ -95,13 +94,11 @@ def trained(request):
 
 def watch(algorithm, state, times, key):
     """What the network says and the actions it prefers, `[times * K, ...]`."""
-    params, memory = state.learner.params, initial_memory(algorithm, len(times[0]))
+    params, memory = state.learner.params, algorithm.initial_memory(len(times[0]))
     lived = []
     for obs in times:
         outputs = outputs_of(algorithm, params, obs, *jax.tree.leaves(memory))
-        action, memory = act_with_memory(
-            algorithm, state, obs, memory, key, greedy=True
-        )
+        action, memory = algorithm.act(state, obs, memory, key, greedy=True)
         lived.append((outputs, action))
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *lived)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pgvq.algorithms.base import static
+from pgvq.algorithms.fields import static
 from pgvq.algorithms.replay_learning import ReplayLearning, Row
 from pgvq.replay import prioritized
 from pgvq.replay import ring as replay
@@ -23,7 +23,6 @@ class Remembered(NamedTuple):
     """A learner that only remembers."""
 
     experience: Any
-    agent_steps: Any
 
 
 class Recorder(ReplayLearning, kw_only=True):
@@ -32,24 +31,22 @@ class Recorder(ReplayLearning, kw_only=True):
     right: bool = static(False)
 
     def init_learner(self, key, obs):
-        return Remembered(self.init_replay(obs), jnp.int32(0))
+        return Remembered(self.init_replay(obs))
 
-    def explore(self, learner, obs, key):
-        return jax.random.randint(key, obs.shape[:1], 0, self.num_actions), ()
+    def policy(self, learner, obs, memory, key, *, greedy, step):
+        if greedy:
+            return jnp.zeros(obs.shape[:1], jnp.int32), memory, ()
+        return jax.random.randint(key, obs.shape[:1], 0, self.num_actions), memory, ()
 
-    def choose(self, learner, obs, key):
-        return jnp.zeros(obs.shape[:1], jnp.int32)
-
-    def learn(self, learner, batch, key):
+    def learn(self, learner, batch, key, step):
         error = -(2.0 + batch.rows.action) * (not self.right)
-        return learner, error, {"steps": learner.agent_steps}
+        return learner, error, {"steps": step}
 
 
 class Drawn(NamedTuple):
     """A learner that keeps what its updates drew."""
 
     experience: Any
-    agent_steps: Any
     bits: Any  # [16] uint32
     places: Any  # [16, B] int32
     updates: Any
@@ -63,9 +60,9 @@ class Drawing(Recorder, kw_only=True):
         kept = jnp.zeros(16, jnp.uint32), places, jnp.int32(0)
         return Drawn(*super().init_learner(key, obs), *kept)
 
-    def learn(self, learner, batch, key):
+    def learn(self, learner, batch, key, step):
         number = learner.updates
-        _, error, metrics = super().learn(learner, batch, key)
+        _, error, metrics = super().learn(learner, batch, key, step)
         learner = learner._replace(
             bits=learner.bits.at[number].set(jax.random.bits(key)),
             places=learner.places.at[number].set(batch.places),

@@ -148,9 +148,9 @@ def learnt(share, tune):
         target_params=constant(algorithm, critics=TARGET)["critics"],
         opt_state=jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes.opt_state),
         experience=(),
-        agent_steps=jnp.int32(0),
     )
-    return before, update(algorithm, before, minibatch(), jax.random.key(0))[0]
+    step = jnp.int32(0)
+    return before, update(algorithm, before, minibatch(), jax.random.key(0), step)[0]
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,9 @@ def rollout(state, action, reward, next_state, terminated=(), truncated=()):
 
 def corrections(algorithm, batch, key=0):
     """What an update added to the entries of `TABLE`."""
-    learner = TableLearner(jnp.array(TABLE), jnp.int32(0))
-    return update(algorithm, learner, batch, jax.random.key(key))[0].params - TABLE
+    learner = TableLearner(jnp.array(TABLE))
+    after, _ = update(algorithm, learner, batch, jax.random.key(key), jnp.int32(0))
+    return after.params - TABLE
 
 
 update = jax.jit(Tabular.update)
@@ -111,15 +112,16 @@ def test_who_stands_in_one_state_corrects_it_by_the_mean():
 
 
 def test_the_beginning_and_how_it_acts():
-    """A table of one number; epsilon-greedy while learning, and else the best."""
+    """A table of one number; epsilon-greedy with exploration, and else the best."""
     algorithm = tabular(initial_value=2.5, epsilon=0.3)
     learner = algorithm.init_learner(jax.random.key(0), jnp.zeros(3))
     np.testing.assert_array_equal(learner.params, np.full((3, 3), 2.5))
-    learner = TableLearner(jnp.array(TABLE), jnp.int32(0))
+    learner = TableLearner(jnp.array(TABLE))
     obs = jnp.eye(3)[jnp.arange(30_000) % 3]
-    best = algorithm.choose(learner, obs, jax.random.key(0))
+    given = learner, obs, (), jax.random.key(0)
+    best, *_ = algorithm.policy(*given, greedy=True, step=jnp.int32(0))
     np.testing.assert_array_equal(best, np.array([2, 1, 2])[np.arange(30_000) % 3])
-    action, _ = algorithm.explore(learner, obs, jax.random.key(0))
+    action, *_ = algorithm.policy(*given, greedy=False, step=jnp.int32(0))
     np.testing.assert_allclose((action != best).mean(), 0.3 * 2 / 3, atol=0.01)
 
 

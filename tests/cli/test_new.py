@@ -92,6 +92,7 @@ def test_a_template_trains_as_it_stands(family, folder, capsys):
 def test_a_template_is_short_and_every_field_says_what_it_is(family):
     text = (TEMPLATES / f"{family}.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 115
+    assert sum(line.startswith("from pgvq") for line in text.splitlines()) <= 4
     main(["new", "mine.py", "--family", family])
     (algorithm,) = load_experiment("mine.py").experiment.variants.values()
     for field in dataclasses.fields(algorithm):

@@ -39,7 +39,7 @@ SMALL = {"torso": MLP(()), "env": LeftOrRight(), "discount": 0.5}
 
 def state_of(algorithm, **heads):
     params = constant(algorithm, **heads)
-    return TrainState(Learner(params, (), jnp.int32(0)), (), (), jnp.int32(0))
+    return TrainState(Learner(params, ()), (), (), jnp.int32(0))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_reinforce_holds_every_action_to_account(baseline, subtracted):
     carried = algorithm.nothing_carried(params)
     # Two rollouts before, of a mean return of 0.3.
     two = carried.statistics._replace(rollouts=2.0, mean_return=0.6)
-    learner = MonteCarloLearner(params, (), (), carried._replace(statistics=two))
+    learner = MonteCarloLearner(params, (), carried._replace(statistics=two))
     got = action_credit(algorithm, TrainState(learner, (), (), ()), BATCH)[:, 0]
     np.testing.assert_allclose(got[:4], RETURNS - subtracted, atol=1e-6)
     assert np.isnan(got[4])  # what follows lies behind the edge
@@ -77,7 +77,7 @@ def table_of(q_values, epsilon=0.0):
     """A table of `q_values` [S, A] on a world of so many states."""
     states, actions = np.shape(q_values)
     env = random_mdp(0, states, actions, branches=2)
-    learner = TableLearner(jnp.asarray(q_values, jnp.float32), jnp.int32(0))
+    learner = TableLearner(jnp.asarray(q_values, jnp.float32))
     algorithm = Tabular(env=env, epsilon=epsilon, discount=0.8)
     return algorithm, TrainState(learner, (), (), ())
 

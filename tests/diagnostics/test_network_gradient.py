@@ -72,7 +72,7 @@ def test_the_mean_of_reinforce_is_the_exact_gradient():
         lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(1), leaf.shape),
         params,
     )
-    state = TrainState(Learner(params, (), jnp.int32(0)), (), (), ())
+    state = TrainState(Learner(params, ()), (), (), ())
     batch = record(algorithm, state, jax.random.key(2), num_envs=4_000, length=60).batch
     ended = batch.terminated | batch.truncated
     first = jnp.cumsum(ended, axis=0) - ended == 0

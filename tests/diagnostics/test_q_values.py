@@ -47,7 +47,7 @@ TABLE = Tabular(env=MDP, discount=GAMMA, num_envs=4, rollout_length=4)
 
 def state_with(algorithm, table):
     """A state whose learner alone is there, for nothing else is asked for."""
-    learner = TableLearner(jnp.asarray(table, jnp.float32), jnp.int32(0))
+    learner = TableLearner(jnp.asarray(table, jnp.float32))
     return TrainState(learner, (), (), ())
 
 

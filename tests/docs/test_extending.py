@@ -52,6 +52,11 @@ def test_a_whole_algorithm_fits_on_a_page():
     assert len(PROGRAMS["my_experiment.py"].splitlines()) <= 60
 
 
+def test_it_needs_few_lines_of_imports():
+    for name in ("my_experiment.py", "munchausen.py"):
+        assert len(re.findall(r"^from pgvq", PROGRAMS[name], re.MULTILINE)) <= 4
+
+
 def test_the_algorithm_learns(workplace, capsys):
     words = ["run", "my_experiment.py", *FEW, "--steps", "7e4"]
     assert main([*words, "--set", "AverageBaseline.decay=0.8"]) == 0

@@ -88,6 +88,6 @@ def test_every_algorithm_runs_in_every_environment(name, env_name):
             assert np.isfinite(leaf).all()
     obs, _ = vector_reset(env, KEY, 8, params)
     for greedy in (True, False):
-        action = np.asarray(algorithm.act(state, obs, KEY, greedy=greedy))
+        action = np.asarray(algorithm.act(state, obs, (), KEY, greedy=greedy)[0])
         assert action.min() >= 0
         assert action.max() < env.num_actions

@@ -244,7 +244,7 @@ def answers(algorithm):
         )
         each = State(jnp.arange(COUNT), jnp.zeros(COUNT, jnp.int32))
         obs = jax.vmap(lambda s: algorithm.env.observe(None, s, None, None))(each)
-        return algorithm.act(state, obs, key_act, greedy=True)
+        return algorithm.act(state, obs, (), key_act, greedy=True)[0]
 
     return tuple(trained(jax.random.key(1)).tolist())
 
@@ -314,7 +314,7 @@ def test_act_says_what_shape_it_needs(env, obs, says, greedy):
     algorithm = PPO(env=env)
     state = jax.eval_shape(algorithm.init, jax.random.key(0))
     with pytest.raises(InputError, match=says):
-        algorithm.act(state, obs, jax.random.key(0), greedy=greedy)
+        algorithm.act(state, obs, (), jax.random.key(0), greedy=greedy)
 
 
 def test_the_header_says_what_is_done():

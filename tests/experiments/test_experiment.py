@@ -197,7 +197,7 @@ def test_an_unknown_environment_is_refused_with_the_nearest():
 
 
 class Bare(struct.PyTreeNode):
-    """The three functions and no rollouts, as a user may write them."""
+    """The functions alone and no rollouts, as a user may write them."""
 
     step: float = 0.1
     family = "search"
@@ -213,8 +213,11 @@ class Bare(struct.PyTreeNode):
     def iterate(self, state):
         return state, {}
 
-    def act(self, state, obs, key, *, greedy):
-        return obs
+    def initial_memory(self, num_envs):
+        return ()
+
+    def act(self, state, obs, memory, key, *, greedy):
+        return obs, memory
 
 
 class Loose:
@@ -223,9 +226,10 @@ class Loose:
     family, env, env_params = "search", Pong(), None
     initial_steps, steps_per_iteration, updates_per_iteration = 0, 10, 1
     init, iterate, act = Bare.init, Bare.iterate, Bare.act
+    initial_memory = Bare.initial_memory
 
 
-def test_the_three_functions_are_enough():
+def test_the_functions_are_enough():
     made = tiny(algorithms=[Bare()], steps=100)
     assert list(made.variants) == ["Bare"]
     assert made.executed_steps(made.variants["Bare"]) == 100

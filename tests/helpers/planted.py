@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from pgvq.algorithms.base import TrainState, leaf, static
+from pgvq.algorithms.fields import leaf, static
 from pgvq.ops.losses import action_value, entropy
 from pgvq.ops.returns import one_step_returns
 from pgvq.rollout import rollout
@@ -91,17 +91,17 @@ class ClippedByElement(Policy, kw_only=True):
 class MovesBySteps(Replayed, kw_only=True):
     """6: the target moves when the period divides the agent steps."""
 
-    def moves(self, learner):
-        return learner.agent_steps % self.target_period == 0
+    def moves(self, learner, steps):
+        return steps % self.target_period == 0
 
 
 class UpdatesBySteps(Replayed, kw_only=True):
     """6: an update only where the agent steps are a multiple of 10."""
 
-    def one(self, learner, rows):
-        after, _ = super().one(learner, rows)
-        now = learner.agent_steps % 10 == 0
-        return jax.tree.map(lambda x, y: jnp.where(now, x, y), after, learner), None
+    def one(self, learner, rows, steps):
+        after = super().one(learner, rows, steps)
+        now = steps % 10 == 0
+        return jax.tree.map(lambda x, y: jnp.where(now, x, y), after, learner)
 
 
 class RatioOfOne(Replayed, kw_only=True):
@@ -122,15 +122,15 @@ class RatioUndeclared(Replayed, kw_only=True):
 class AlwaysSamples(Policy, kw_only=True):
     """8: there is no greedy mode."""
 
-    def choose(self, learner, obs, key):
-        return self.explore(learner, obs, key)[0]
+    def policy(self, *given, greedy, step):
+        return super().policy(*given, greedy=False, step=step)
 
 
 class NeverSamples(Actions, kw_only=True):
     """8: there is only a greedy mode."""
 
-    def explore(self, learner, obs, key):
-        return self.choose(learner, obs, key), ()
+    def policy(self, *given, greedy, step):
+        return super().policy(*given, greedy=True, step=step)
 
 
 class EvaluatesWithTrainingKey(Policy, kw_only=True):
@@ -138,7 +138,7 @@ class EvaluatesWithTrainingKey(Policy, kw_only=True):
 
     def iterate(self, state):
         after, metrics = super().iterate(state)
-        actions = self.act(state, state.world.obs, state.key, greedy=False)
+        actions, _ = self.act(state, state.world.obs, (), state.key, greedy=False)
         return after, {**metrics, "mean_action": actions.astype(jnp.float32).mean()}
 
 
@@ -175,12 +175,8 @@ class StaleEpisodes(Policy, kw_only=True):
         now = jnp.where(jnp.isnan(now), last, now)
         return (state, now), {**metrics, "episode_return": now}
 
-    def act(self, state, obs, key, *, greedy):
-        return super().act(state[0], obs, key, greedy=greedy)
-
-    def act_with_memory(self, state, obs, memory, key, *, greedy):
-        state = state if isinstance(state, TrainState) else state[0]
-        return super().act_with_memory(state, obs, memory, key, greedy=greedy)
+    def act(self, state, obs, memory, key, *, greedy):
+        return super().act(state[0], obs, memory, key, greedy=greedy)
 
 
 class ShortReturns(Policy, kw_only=True):
@@ -195,18 +191,18 @@ class ShortReturns(Policy, kw_only=True):
 class FloatCounter(Policy, kw_only=True):
     """16: agent steps in float32."""
 
-    def init_learner(self, key, obs):
-        return super().init_learner(key, obs)._replace(agent_steps=jnp.float32(0))
+    def init(self, key):
+        return super().init(key)._replace(agent_steps=jnp.float32(0))
 
 
 class FloatInBetween(Policy, kw_only=True):
     """16: an int32 that is computed in float32."""
 
-    def update(self, learner, batch, key):
-        before = learner.agent_steps.astype(jnp.float32)
-        learner, metrics = super().update(learner, batch, key)
+    def iterate(self, state):
+        before = state.agent_steps.astype(jnp.float32)
+        state, metrics = super().iterate(state)
         steps = (before + self.steps_per_iteration).astype(jnp.int32)
-        return learner._replace(agent_steps=steps), metrics
+        return state._replace(agent_steps=steps), metrics
 
 
 class OneKeyForBoth(Actions, kw_only=True):
@@ -288,7 +284,7 @@ class UnsolvedUnderVmap(Policy, kw_only=True):
 
     damping: float = leaf(0.0)
 
-    def update(self, learner, batch, key):
+    def update(self, learner, batch, key, step):
         loss, grads = jax.value_and_grad(self.loss)(learner.params, batch)
 
         def kl(params):

@@ -11,7 +11,8 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from pgvq.algorithms.base import RolloutAlgorithm, leaf, static
+from pgvq.algorithms.base import RolloutAlgorithm
+from pgvq.algorithms.fields import leaf, static
 from pgvq.networks.heads import ActorCritic, QNetwork
 from pgvq.networks.torsos import MLP
 from pgvq.ops.losses import action_value, entropy, log_prob
@@ -23,7 +24,6 @@ from pgvq.types import Transition
 class Learner(NamedTuple):
     params: Any
     opt_state: Any
-    agent_steps: Array  # [] int32
 
 
 def over_time(function, params, obs):
@@ -32,7 +32,7 @@ def over_time(function, params, obs):
 
 
 class Pupil(RolloutAlgorithm, kw_only=True):
-    """Adam behind a clip, and the steps counted."""
+    """Adam behind a clip."""
 
     torso: nn.Module = static(MLP((16,)))
     max_grad_norm: float = leaf(1.0)
@@ -47,13 +47,12 @@ class Pupil(RolloutAlgorithm, kw_only=True):
 
     def init_learner(self, key, obs):
         params = self.network.init(key, obs[None])
-        return Learner(params, self.optimizer.init(params), jnp.int32(0))
+        return Learner(params, self.optimizer.init(params))
 
     def descended(self, learner, grads):
         changes, opt_state = self.optimizer.update(grads, learner.opt_state)
         params = optax.apply_updates(learner.params, changes)
-        steps = learner.agent_steps + self.steps_per_iteration
-        return learner._replace(params=params, opt_state=opt_state, agent_steps=steps)
+        return learner._replace(params=params, opt_state=opt_state)
 
 
 class Policy(Pupil, kw_only=True):
@@ -66,13 +65,11 @@ class Policy(Pupil, kw_only=True):
     def network(self):
         return ActorCritic(self.torso, self.num_actions, self.critic)
 
-    def explore(self, learner, obs, key):
-        return jax.random.categorical(
-            key, self.network.apply(learner.params, obs)[0]
-        ), ()
-
-    def choose(self, learner, obs, key):
-        return jnp.argmax(self.network.apply(learner.params, obs)[0], axis=-1)
+    def policy(self, learner, obs, memory, key, *, greedy, step):
+        logits, _ = self.network.apply(learner.params, obs)
+        if greedy:
+            return jnp.argmax(logits, axis=-1), memory, ()
+        return jax.random.categorical(key, logits), memory, ()
 
     def returns(self, batch, next_value):
         ended = (batch.terminated, batch.truncated)
@@ -103,7 +100,7 @@ class Policy(Pupil, kw_only=True):
         critic = jnp.square(target - value) if self.critic != "none" else 0.0
         return jnp.mean(self.complete(batch) * (actor + critic))
 
-    def update(self, learner, batch, key):
+    def update(self, learner, batch, key, step):
         loss, grads = jax.value_and_grad(self.loss)(learner.params, batch)
         return self.descended(learner, grads), {"loss": loss}
 
@@ -120,17 +117,17 @@ class Actions(Pupil, kw_only=True):
     def q_values(self, params, obs):
         return self.network.apply(params, obs)
 
-    def explore(self, learner, obs, key):
+    def policy(self, learner, obs, memory, key, *, greedy, step):
+        best = jnp.argmax(self.q_values(learner.params, obs), axis=-1)
+        if greedy:
+            return best, memory, ()
         key_coin, key_action = self.two_keys(key)
         random = jax.random.randint(key_action, obs.shape[:1], 0, self.num_actions)
         explores = jax.random.uniform(key_coin, obs.shape[:1]) < self.epsilon
-        return jnp.where(explores, random, self.choose(learner, obs, None)), ()
+        return jnp.where(explores, random, best), memory, ()
 
     def two_keys(self, key):
         return jax.random.split(key)
-
-    def choose(self, learner, obs, key):
-        return jnp.argmax(self.q_values(learner.params, obs), axis=-1)
 
     def targets(self, params, batch):
         next_value = over_time(self.q_values, params, batch.next_obs).max(axis=-1)
@@ -144,7 +141,7 @@ class Actions(Pupil, kw_only=True):
         q_values = over_time(self.q_values, params, batch.obs)
         return jnp.mean(jnp.square(target - action_value(q_values, batch.action)))
 
-    def update(self, learner, batch, key):
+    def update(self, learner, batch, key, step):
         loss, grads = jax.value_and_grad(self.loss)(learner.params, batch)
         return self.descended(learner, grads), {"loss": loss}
 
@@ -154,7 +151,6 @@ class ReplayLearner(NamedTuple):
     target_params: Any
     opt_state: Any
     ring: Any
-    agent_steps: Array  # [] int32
     updates: Array  # [] int32
 
 
@@ -175,10 +171,9 @@ class Replayed(Actions, kw_only=True):
         no = jnp.zeros((), bool)
         row = Transition(obs, jnp.int32(0), jnp.float32(0), obs, no, no)
         ring = replay.init(row, self.capacity)
-        zero = jnp.int32(0)
         target = jax.tree.map(jnp.copy, params)
         opt_state = self.optimizer.init(params)
-        return ReplayLearner(params, target, opt_state, ring, zero, zero)
+        return ReplayLearner(params, target, opt_state, ring, jnp.int32(0))
 
     def rows(self, batch):
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
@@ -193,28 +188,30 @@ class Replayed(Actions, kw_only=True):
         )
         return jnp.mean(jnp.square(error))
 
-    def moves(self, learner):
+    def moves(self, learner, steps):
         return learner.updates % self.target_period == 0
 
-    def one(self, learner, rows):
+    def one(self, learner, rows, steps):
         grads = jax.grad(self.replay_loss)(learner.params, learner.target_params, rows)
-        steps = learner.agent_steps
-        learner = self.descended(learner, grads)._replace(agent_steps=steps)
+        learner = self.descended(learner, grads)
         learner = learner._replace(updates=learner.updates + 1)
         moved = optax.incremental_update(
             learner.params,
             learner.target_params,
-            jnp.where(self.moves(learner), 1.0, 0.0),
+            jnp.where(self.moves(learner, steps), 1.0, 0.0),
         )
-        return learner._replace(target_params=moved), None
+        return learner._replace(target_params=moved)
 
     def number_of_updates(self):
         return self.updates_per_iteration
 
-    def update(self, learner, batch, key):
+    def update(self, learner, batch, key, step):
         ring = replay.add(learner.ring, self.rows(batch))
         shape = (self.number_of_updates(), self.batch_size)
-        steps = learner.agent_steps + self.steps_per_iteration
-        learner = learner._replace(ring=ring, agent_steps=steps)
-        learner, _ = jax.lax.scan(self.one, learner, replay.sample(ring, key, shape))
+        steps = step + self.steps_per_iteration
+        learner, _ = jax.lax.scan(
+            lambda learner, rows: (self.one(learner, rows, steps), None),
+            learner._replace(ring=ring),
+            replay.sample(ring, key, shape),
+        )
         return learner, {}

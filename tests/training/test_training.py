@@ -70,8 +70,8 @@ def test_seeds_differ_in_everything(three):
         algorithm, state = lanes.agent(first, lane)
         # The largest array: biases and temperatures all begin with one number.
         kernel = max(jax.tree.leaves(state.learner.params), key=jnp.size)
-        action = algorithm.act(state, OBS, jax.random.key(0), greedy=False)
-        later = algorithm.act(state, OBS, state.key, greedy=False)
+        action, _ = algorithm.act(state, OBS, (), jax.random.key(0), greedy=False)
+        later, _ = algorithm.act(state, OBS, (), state.key, greedy=False)
         return kernel, state.world.obs, state.world.env_state.label, action, later
 
     lived = [jax.device_get(beginning(lane)) for lane in range(3)]

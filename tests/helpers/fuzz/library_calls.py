@@ -276,7 +276,7 @@ def acts(draw: random.Random) -> Iterator[Call]:
 
 
 def _act(algorithm: Any, state: Any, obs: Any) -> Any:
-    action = algorithm.act(state, obs, jax.random.key(1), greedy=True)
+    action, _ = algorithm.act(state, obs, (), jax.random.key(1), greedy=True)
     assert action.shape[:1] == np.shape(obs)[:1]
     assert jnp.issubdtype(action.dtype, jnp.integer)
     return action
