@@ -175,7 +175,7 @@ def test_the_committed_budgets(capsys, monkeypatch, tmp_path, request):
     monkeypatch.chdir(tmp_path)  # no tuning was made here, and that is said
     found = load_experiment(str(file)).experiments
     assert [e.name for e in found] == ["0.25M", "0.5M", "1M", "2M", "4M", "8M"]
-    assert {len(e.variants) for e in found} == {6}
+    assert {len(e.variants) for e in found} == {5}
     assert "default settings" in found[0].title
     assert "pgvq tune experiments/tune_pong.py" in capsys.readouterr().err
 
