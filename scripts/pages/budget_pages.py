@@ -8,7 +8,7 @@ import pandas as pd
 from pages import ROOT, words
 from pages.headline import title
 from pgvq.analysis import budget_curve
-from pgvq.analysis.comparisons import A_HIGHER
+from pgvq.analysis.rungs import HIGHER, LOWER
 from pgvq.results.store import Results, load
 
 FOLDER = ROOT / "results" / "budgets"
@@ -18,7 +18,7 @@ COMMAND = "pgvq run experiments/budgets.py"
 @functools.cache
 def parts() -> tuple[Results, ...]:
     """The measured budgets, the smallest first."""
-    found = [load(p) for p in sorted(FOLDER.iterdir()) if words.is_measured(p)]
+    found = [load(p) for p in sorted(FOLDER.glob("*/")) if words.is_measured(p)]
     return tuple(sorted(found, key=lambda r: r.description["budget_agent_steps"]))
 
 
@@ -75,7 +75,7 @@ def families(budget: float = 1e6) -> str:
     }
     number = f"{apart.difference:.1f} [{apart.low:.1f}, {apart.high:.1f}] points"
     higher, lower = title(apart.a), title(apart.b)
-    if apart.verdict == A_HIGHER:
+    if apart.verdict == HIGHER:
         said = f"{higher} ends higher, by {number}"
     elif str(apart.verdict).startswith("equal"):
         said = f"they are shown to end {apart.verdict} point ({number})"
@@ -87,6 +87,43 @@ def families(budget: float = 1e6) -> str:
         f"{found['policy gradient']} and the best Q-learning method "
         f"{found['Q-learning']}: {said}.\n"
     )
+
+
+def every_budget() -> str:
+    """Whether one family ends above all of the other on every budget."""
+    frame = table()
+    best = frame[frame.verdict == "highest"]
+    budgets = words.listed([words.steps(b) for b in sorted(set(frame.budget))])
+    if len(best) < frame.budget.nunique() or best.family.nunique() > 1:
+        return ""
+    family = best.family.iloc[0]
+    others = frame[frame.family != family]
+    rivals = {"Q-learning": "policy gradient", "policy gradient": "Q-learning method"}
+    methods = {
+        "Q-learning": "a Q-learning method",
+        "policy gradient": "a policy gradient",
+    }
+    if not (others.verdict == LOWER).all():
+        return (
+            f"On each budget ({budgets}) {methods[family]} scores highest; it is not "
+            f"shown each time to be above every {rivals[family]}.\n"
+        )
+    return (
+        f"On each budget ({budgets} agent steps, runs of its own) {methods[family]} "
+        f"ends above every {rivals[family]}: "
+        + words.listed(
+            [
+                f"{title(row.variant)} with {words.steps(row.budget)}"
+                for row in best.itertuples()
+            ]
+        )
+        + ".\n"
+    )
+
+
+def answer() -> str:
+    """The best learner of each family, and whether that holds on every budget."""
+    return f"{families().strip()} {every_budget()}"
 
 
 def figure() -> str:
@@ -105,6 +142,6 @@ def _once_measured(text: Callable[[], str]) -> Callable[[], str]:
 BLOCKS = {
     "budgets, scores": _once_measured(scores_table),
     "budgets, sentences": _once_measured(sentences),
-    "budgets, families": _once_measured(families),
+    "budgets, families": _once_measured(answer),
     "budgets, figure": _once_measured(figure),
 }
