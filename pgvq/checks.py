@@ -91,6 +91,7 @@ def did_you_mean(
     known: Iterable[str],
     otherwise: str | None = None,
     show: Callable[[str], str] = str,
+    most: int = 1,
 ) -> str:
     """Advice for a name that is not known: "did you mean X?" with the nearest that is.
 
@@ -99,11 +100,12 @@ def did_you_mean(
         known: the names that there are.
         otherwise: the advice where none is near; by default it lists what there is.
         show: how a name is written.
+        most: names to give at the most, the nearest first.
     """
     names = list(known)
     text = (name if isinstance(name, str) else shown(name)).strip("'")
-    if near := difflib.get_close_matches(text, names, n=1, cutoff=0.5):
-        return f"did you mean {show(near[0])}?"
+    if near := difflib.get_close_matches(text, names, n=most, cutoff=0.5):
+        return f"did you mean {' or '.join(map(show, near))}?"
     if otherwise is not None:
         return otherwise
     if not names:
@@ -141,7 +143,7 @@ def check_choice(what: str, given: object, choices: Sequence[str]) -> str:
     """The one of `choices` that `given` is; raises `InputError` if it is none."""
     if isinstance(given, str) and given in choices:
         return str(given)
-    hint = did_you_mean(given, choices, otherwise="")
+    hint = did_you_mean(given, choices, otherwise="", most=3)
     raise InputError(
         f"unknown {what} {shown(given)}: {hint}{' ' * bool(hint)}use one of "
         f"{', '.join(choices)}"

@@ -5,6 +5,7 @@ learning.
 """
 
 import abc
+from functools import partial
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import jax
@@ -15,12 +16,13 @@ from jax import Array
 
 from pgvq.algorithms.fields import LARGEST, POSITIVE, SHARE, Configuration, leaf, static
 from pgvq.algorithms.interface import check_interface
+from pgvq.checks import shown
 from pgvq.envs import Pong
 from pgvq.envs.contract import check_environment
 from pgvq.envs.observations import Reading, reading, untouched
 from pgvq.ops.exploration import linear_schedule
 from pgvq.rollout import Policy, World, init_world, rollout
-from pgvq.types import Key, Metrics, Params, PyTree, Transition
+from pgvq.types import InputError, Key, Metrics, Params, PyTree, Transition
 
 L = TypeVar("L")  # a learner
 
@@ -248,9 +250,16 @@ class RolloutAlgorithm(
 
         `obs` as the environment shows them, leaves `[N, ...]`. The best known actions,
         or with exploration; `greedy` is static. Raises `InputError` for observations of
-        another shape.
+        another shape and for a memory of another structure.
         """
         self.reading.check(obs, type(self).__name__)
+        fresh = jax.eval_shape(partial(self.initial_memory, 1))
+        if jax.tree.structure(memory) != jax.tree.structure(fresh):
+            raise InputError(
+                f"{type(self).__name__}: memory={shown(memory)} has another structure; "
+                "give `initial_memory(num_envs)` at an episode's beginning, and then "
+                "what the last `act` returned"
+            )
         action, memory, _ = self.policy(
             state.learner,
             self.encode(obs),

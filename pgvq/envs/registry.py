@@ -92,7 +92,7 @@ def _find(name: str) -> Callable[..., Any]:
     if name in offered:
         return offered[name]()
     known = [*registration.registered_envs, *offered]
-    hint = did_you_mean(name, known, f"there are {', '.join(known)}.")
+    hint = did_you_mean(name, known, f"there are {', '.join(known)}.", most=3)
     raise InputError(
         f"there is no environment named {shown(name)}: {hint} (One of your own is "
         "package.module:MyEnv.)"

@@ -11,6 +11,7 @@ from pgvq.algorithms import PPO
 from pgvq.algorithms.base import Learner
 from pgvq.ops.optimizers import adam
 from pgvq.rollout import rollout
+from pgvq.types import InputError
 from tests.helpers.by_value import batch
 from tests.helpers.tiny import tiny
 
@@ -259,3 +260,14 @@ def test_reinforce_without_a_critic_bootstraps_from_nothing():
         statistics = learner.carried.statistics
         rows = jax.jit(algorithm.rows)(params, lived, statistics)
         assert np.array_equal(rows.returns, [[1 + 0.5 * 2], [2]]) != critic
+
+
+def test_a_memory_of_another_structure_is_refused():
+    algorithm = remembering("ppo")
+    state = jax.jit(algorithm.init)(jax.random.key(0))
+    key = jax.random.key(1)
+    with pytest.raises(InputError, match="another structure; give"):
+        algorithm.act(state, state.world.obs, (), key, greedy=True)
+    memory = algorithm.initial_memory(len(state.world.obs))
+    _, after = algorithm.act(state, state.world.obs, memory, key, greedy=True)
+    assert after.shape == memory.shape

@@ -59,7 +59,9 @@ def test_every_algorithm_traces_in_every_environment(name, env_name):
     assert all(leaf.shape == () for leaf in jax.tree.leaves(metrics))
     obs, _ = jax.eval_shape(lambda key: vector_reset(env, key, 3, params), KEY)
     for greedy in (True, False):
-        action = jax.eval_shape(partial(algorithm.act, greedy=greedy), state, obs, KEY)
+        act = partial(algorithm.act, greedy=greedy)
+        memory = jax.eval_shape(partial(algorithm.initial_memory, 3))
+        action, _ = jax.eval_shape(act, state, obs, memory, KEY)
         assert action.shape == (3,)
         assert jnp.issubdtype(action.dtype, jnp.integer)
 

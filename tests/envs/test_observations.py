@@ -243,8 +243,9 @@ def answers(algorithm):
             algorithm.init(key_init),
         )
         each = State(jnp.arange(COUNT), jnp.zeros(COUNT, jnp.int32))
+        memory = algorithm.initial_memory(COUNT)
         obs = jax.vmap(lambda s: algorithm.env.observe(None, s, None, None))(each)
-        return algorithm.act(state, obs, (), key_act, greedy=True)[0]
+        return algorithm.act(state, obs, memory, key_act, greedy=True)[0]
 
     return tuple(trained(jax.random.key(1)).tolist())
 

@@ -128,7 +128,7 @@ def test_samplers_differ_by_seed_and_learner(untrained):
 def test_the_choice_is_by_the_finalists_own_seeds(untrained, monkeypatch):
     """A trial whose first seeds flatter it is among the finalists, and not chosen."""
     monkeypatch.setattr(
-        "fake_tuning.score",
+        "tests.helpers.fake_tuning.score",
         lambda algorithm, seed: (
             score(algorithm, seed)
             + (100 if seed < 1_001_000 and algorithm.learning_rate < 1e-3 else 0)
@@ -144,7 +144,7 @@ def test_the_choice_is_by_the_finalists_own_seeds(untrained, monkeypatch):
 
 def test_a_score_that_is_not_a_number_is_kept_and_never_chosen(untrained, monkeypatch):
     monkeypatch.setattr(
-        "fake_tuning.score",
+        "tests.helpers.fake_tuning.score",
         lambda algorithm, seed: (
             np.nan if algorithm.learning_rate == 2e-3 else score(algorithm, seed)
         ),
