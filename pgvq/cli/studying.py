@@ -47,7 +47,7 @@ def run_study(
 
         finding = measured(claim, folder / claim.name, tell)
         for said, met in finding.expectations.items():
-            tell(f"{'as expected' if met else 'CONTRARY TO EXPECTATION'}: {said}")
+            tell(f"{'confirmed' if met else 'NOT CONFIRMED'}: {said}")
         draw(claim, folder / claim.name)
         # After every claim, so that nothing is lost when the next is stopped.
         write_page(study, folder, page)

@@ -100,9 +100,7 @@ def written(claim: Claim, place: str, number: float, form: str) -> str:
 def expectations_list(expectations: Mapping[str, bool]) -> str:
     """One line per expectation; those that the measurement contradicts stand out."""
     lines = [
-        f"- Measured so: {said}"
-        if met
-        else f"- **Expected, but the measurement contradicts it:** {said}"
+        f"- Confirmed: {said}" if met else f"- **Not confirmed:** {said}"
         for said, met in expectations.items()
     ]
     return "\n".join(lines)

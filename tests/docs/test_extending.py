@@ -262,11 +262,11 @@ def test_a_package_s_names_hold_in_experiments_and_settings(package):
 
 def test_the_study_becomes_a_page(workplace, capsys):
     assert main(["run", "my_study.py"]) == 0
-    assert "as expected: Four times the tosses halve the error." in " ".join(
+    assert "confirmed: Four times the tosses halve the error." in " ".join(
         capsys.readouterr().out.split()
     )
     page = Path("docs/my_study.md").read_text(encoding="utf-8")
     assert "to the power of −0.5" in page
-    assert "- Measured so: Four times" in page
+    assert "- Confirmed: Four times" in page
     assert Path("results/my_study/coins/errors.png").is_file()
     assert main(["plot", "my_study.py"]) == 0

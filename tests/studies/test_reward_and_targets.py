@@ -190,7 +190,7 @@ def test_the_page_and_its_figures_are_made_from_the_finding_alone(tmp_path):
     page = filled(claim, read_back(tmp_path), "pictures")
     assert "<<" not in page
     assert "(not known)" not in page
-    assert page.count("- Measured so") + page.count("contradicts it") == 13
+    assert page.count("- Confirmed:") + page.count("Not confirmed:") == 13
     assert re.search(r"\| points \| 10 (\| \+11\.0 \[\S+, \+1[12]\.\d\] ){2}\|", page)
 
 

@@ -75,8 +75,8 @@ def test_everything_in_a_text_is_filled_in():
         "A $x < y$: −0.26, 7, (not known).\n"
         "| my name | x |\n| --- | ---: |\n| a\\|b | 0.25 |\n"
         "![a line](there/f.png)\n"
-        "- Measured so: Yes.\n"
-        "- **Expected, but the measurement contradicts it:** No."
+        "- Confirmed: Yes.\n"
+        "- **Not confirmed:** No."
     )
 
 
@@ -135,7 +135,7 @@ def test_a_study_runs_from_the_command_line(capsys, workplace):
     status, out, _ = said(capsys, "run", "tiny.py", "--claim", "second")
     assert status == 0
     assert "half of it" in out
-    assert "CONTRARY TO EXPECTATION: It is positive." in out
+    assert "NOT CONFIRMED: It is positive." in out
     page = Path("docs/tiny.md").read_text()
     assert "It is −41.5." in page
     assert "](../results/tiny/second/drawn.png)" in page
