@@ -5,7 +5,7 @@
     pgvq plot results/budgets                       the curve, from what is there
 
 Every point has runs of its own, whose schedules run over their own budget. SAC is left
-out: on a CPU it takes as long as all the others together.
+out, because it is the slowest and its tuning is not finished.
 """
 
 import sys

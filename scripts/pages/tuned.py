@@ -74,6 +74,7 @@ def learners_table(name: str) -> str:
                 words.score(scores["final_score"]),
                 words.score(scores["default_search_score"]),
                 f"{trials.scores.std(axis=1, ddof=1).mean():.1f}",
+                f"{trials.means.std(ddof=1):.1f}",
                 f"`{field}` ({100 * share:.0f} %)",
             ]
         )
@@ -85,6 +86,7 @@ def learners_table(name: str) -> str:
         "the chosen one, seeds of its own",
         "the learner's defaults, in the search",
         "deviation between runs of one configuration",
+        "between configurations",
         "field of greatest influence",
     ]
     return words.table(head, rows)
