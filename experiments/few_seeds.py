@@ -1,8 +1,8 @@
 """How often do few seeds mislead? A hundred seeds of each learner on Atari Pong.
 
-Run it with `pgvq run experiments/few_seeds.py`, or first with `--seeds 50` (24 minutes on
-two cores with other work beside it): each learner at its defaults, 1M agent steps. SAC
-is left out, because it is the slowest. docs/few_seeds.md has what the runs show.
+Run it with `pgvq run experiments/few_seeds.py`, or first with `--seeds 50` (24 minutes
+on two cores with other work beside it): each learner at its defaults, 1M agent steps.
+SAC is left out, because it is the slowest. docs/few_seeds.md has what the runs show.
 """
 
 from pgvq import DQN, PPO, PQN, REINFORCE, ActorCritic, Experiment

@@ -1,6 +1,6 @@
 """The learners of both families tuned for each of the classics, with equal effort.
 
-    pgvq tune experiments/tune_classic.py                    all games; Breakout takes longest
+    pgvq tune experiments/tune_classic.py                    all; Breakout takes longest
     pgvq tune experiments/tune_classic.py --only cartpole    one game
 
 Each search starts from the configuration that `classic.py` has for all games, and its

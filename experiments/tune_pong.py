@@ -1,9 +1,9 @@
 """The learners of both families tuned on Atari Pong, with equal effort for each.
 
 Run it with `pgvq tune experiments/tune_pong.py`, or a learner at a time with `--only`.
-Each learner takes 32 x 3 runs and 5 x 5 of its finalists, 121M agent steps. On two cores
-with other work beside it, all but SAC took 66 minutes together, half of it DQN; SAC was
-not finished after 26 more.
+Each learner takes 32 x 3 runs and 5 x 5 of its finalists, 121M agent steps. On two
+cores with other work beside it, all but SAC took 66 minutes together, half of it DQN;
+SAC was not finished after 26 more.
 """
 
 from pgvq import DQN, PPO, PQN, REINFORCE, SAC, ActorCritic

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.errors import KeyReuseError
 
 from pgvq.envs import Pong
 from pgvq.rollout import init_world, play, rollout
@@ -119,6 +120,14 @@ def test_no_key_is_used_twice():
     """Pitfall 22: neither between action and environment step nor between steps."""
     with jax.debug_key_reuse(True):
         lived(Numbered(), coin, 2, 3)
+
+
+def test_the_check_of_keys_sees_a_second_use():
+    def twice(key):
+        return jax.random.bits(key) + jax.random.bits(key)
+
+    with jax.debug_key_reuse(True), pytest.raises(KeyReuseError):
+        jax.jit(twice)(jax.random.key(0))
 
 
 def played(env, games, max_steps, act=lambda *seen: coin(*seen)[:2]):

@@ -44,13 +44,16 @@ def test_other_parameters_are_refused(base, name, says):
 
 def test_names_of_ones_own_are_free():
     """`learn` is a method of replays alone, and `policy` may call any other."""
-    own(RolloutAlgorithm, learn=lambda self: ...)
+
+    def free(self): ...
+
+    assert own(RolloutAlgorithm, learn=free).learn is free
     mine = own(
         RolloutAlgorithm,
         explore=lambda self, obs: ...,
         policy=lambda self, *given, **named: self.explore(given[1]),
     )
-    own(mine, explore=lambda self, obs: ...)
+    assert issubclass(own(mine, explore=lambda self, obs: ...), mine)
 
 
 class WithoutMemory:
@@ -76,8 +79,11 @@ def test_an_act_without_memory_is_refused_with_one_sentence(refuse):
 
 def test_only_what_is_called_decides():
     """Functions of any parameters that can be called so."""
-    own(Actions, policy=lambda self, *given, greedy, step: ...)
-    own(Actions, update=lambda self, learner, batch, key, steps: ...)
+    for methods in (
+        {"policy": lambda self, *given, greedy, step: ...},
+        {"update": lambda self, learner, batch, key, steps: ...},
+    ):
+        assert issubclass(own(Actions, **methods), Actions)
 
 
 def test_a_method_is_given_the_steps_before_the_rollout():

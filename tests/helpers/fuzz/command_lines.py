@@ -8,29 +8,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-TINY = """from pgvq import DQN, Experiment, Pong
-from pgvq.networks.torsos import MLP
+from tests.helpers.cli_fixtures import TEXT
 
-experiment = Experiment(
-    name="tiny",
-    algorithms=[
-        DQN(
-            env=Pong(episode="point", points_to_win=1),
-            num_envs=4,
-            rollout_length=8,
-            warmup_steps=32,
-            capacity=200,
-            replay_ratio=2 / 32,
-            batch_size=16,
-            torso=MLP((8,)),
-        )
-    ],
-    steps=224,
-    seeds=2,
-    evaluations=3,
-    games=2,
-)
-"""
 MADE = (
     "from pgvq import *\nfrom pgvq.networks.heads import *\nimport jax.numpy as jnp\n"
 )
@@ -136,7 +115,7 @@ ENVIRONMENTS = ["nope", "Pendulum-v1", "exit0:A", "os:getcwd", "tiny:Nope", "", 
 
 def furnish(folder: Path) -> None:
     """Writes the files that the command lines name."""
-    (folder / "tiny.py").write_text(TINY)
+    (folder / "tiny.py").write_text(TEXT)
     (folder / "folder").mkdir()
     (folder / "folder.py").mkdir()
     for name, content in FILES.items():
